@@ -1,0 +1,1 @@
+"""livematte: people out of video, in real time."""

@@ -1,0 +1,385 @@
+"""Frame: one picture in its native planes, its time, its colour tags; and small views of it.
+
+A frame is never turned into full-size RGB floats and back: the planes that came from the decoder go to the encoder. PyAV frames
+are read without a copy (planes are views of the decoder's buffers, and read-only by agreement).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livematte import colour as colours
+from livematte.colour import Colour
+
+if TYPE_CHECKING:
+    import av
+
+Plane = NDArray[Any]  # (h, w), or (h, w, 2) where Cb and Cr are interleaved; uint8, or uint16 above 8 bits
+Size = tuple[int, int]  # (width, height)
+
+_SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
+_SEMI = {"nv12": 8, "p010le": 10, "p012le": 12, "p016le": 16}
+# One channel order per family; everything else is converted once, where it comes in, to the closest of these that loses nothing.
+_PLANAR = re.compile(r"(yuv|gbr|gray)(a?)(p?)(4\d\d)?(p?)(\d\d?)?(le)?")
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """What a frame's planes are. name: libav's, without alpha. sub: luma samples per chroma sample, (across, down).
+
+    family: "yuv" (Y, U, V), "semi" (Y, UV interleaved), "gbr" (G, B, R), "gray" (Y). shift: bits a sample is shifted up in its
+    uint16, as in p010le."""
+
+    name: str
+    family: Literal["yuv", "semi", "gbr", "gray"]
+    bits: int
+    sub: Size = (1, 1)
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        return np.uint8 if self.bits == 8 else np.uint16
+
+    @property
+    def shift(self) -> int:
+        return 16 - self.bits if self.family == "semi" and self.bits > 8 else 0
+
+    def plane_size(self, index: int, size: Size) -> Size:
+        """(width, height) of plane `index` of a frame of `size`; odd sizes round up."""
+        if index == 0 or self.family in ("gbr", "gray"):
+            return size
+        return -(-size[0] // self.sub[0]), -(-size[1] // self.sub[1])
+
+    @property
+    def plane_count(self) -> int:
+        return {"yuv": 3, "semi": 2, "gbr": 3, "gray": 1}[self.family]
+
+
+@lru_cache(maxsize=128)
+def pixel_format(name: str) -> tuple[PixelFormat, bool] | None:
+    """(format without alpha, whether `name` has alpha) for a format that frames keep as it is; None for one to convert first."""
+    if name in _SEMI:
+        return PixelFormat(name, "semi", _SEMI[name], (2, 2)), False
+    match = _PLANAR.fullmatch(name.replace("yuvj", "yuv"))
+    if not match:
+        return None
+    family, alpha, _, sub, _, bits, little = match.groups()
+    depth = int(bits or 8)
+    if (family == "yuv") != (sub in _SUBSAMPLING) or (depth > 8) != (little == "le") or (family == "gray" and alpha) or depth > 16:
+        return None
+    plain = f"{family}{'' if family == 'gray' else (sub or '') + 'p'}{bits or ''}{little or ''}"
+    return PixelFormat(plain, family, depth, _SUBSAMPLING.get(sub, (1, 1))), bool(alpha)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture.
+
+    planes: as PixelFormat says, each (h, w) or (h, w, 2), uint8 or uint16, read-only by agreement.
+    pha: (H, W) float32 in [0, 1], straight alpha that goes with the planes; None = opaque.
+    pts, duration: in units of time_base; pts None only for pictures without a time. captured: seconds on the monotonic clock.
+    label: what a picture is called, for outputs named after the inputs.
+    sample_aspect: width of a sample over its height. field_order: "" progressive, "tff" or "bff" interlaced."""
+
+    planes: tuple[Plane, ...]
+    format: PixelFormat
+    pts: int | None = None
+    time_base: Fraction = Fraction(1, 1000)
+    duration: int = 0
+    colour: Colour = field(default_factory=Colour)
+    sample_aspect: Fraction = Fraction(1)
+    pha: NDArray[np.float32] | None = None
+    field_order: Literal["", "tff", "bff"] = ""
+    captured: float | None = None
+    label: str = ""
+    keep: Any = field(default=None, repr=False, compare=False)  # whatever owns the planes' memory
+
+    @property
+    def size(self) -> Size:
+        height, width = self.planes[0].shape[:2]
+        return width, height
+
+    @property
+    def seconds(self) -> float:
+        return float((self.pts or 0) * self.time_base)
+
+    @property
+    def full_range(self) -> bool:
+        """Untagged R'G'B' is full range, untagged Y'CbCr and grey limited, as players take it."""
+        return self.format.family == "gbr" if self.colour.full_range is None else self.colour.full_range
+
+    @property
+    def depth(self) -> int:
+        """Bits of a code value as it lies in a plane: for p010 and its like, which hold their bits at the top, 16."""
+        return self.format.bits + self.format.shift
+
+    def with_planes(self, planes: tuple[Plane, ...], *, pha: NDArray[np.float32] | None = None) -> Frame:
+        """The same instant and tags with other planes of the same format."""
+        return replace(self, planes=planes, pha=pha, keep=None)
+
+    def crop(self, left: int, top: int, right: int, bottom: int) -> Frame:
+        """The pixels [top, bottom) x [left, right) as views. Left and top must be multiples of the chroma subsampling."""
+        across, down = self.format.sub
+        cropped = [self.planes[0][top:bottom, left:right]]
+        for plane in self.planes[1:]:
+            cropped.append(plane[top // down : -(-bottom // down), left // across : -(-right // across)])
+        tags = replace(self.colour, matrix=self.colour.matrix_for(self.size[1]))  # an untagged piece is of its whole's height
+        return replace(self, planes=tuple(cropped), pha=None, colour=tags)
+
+    def rgb(self, size: Size | None = None, *, area: bool = True) -> NDArray[np.float32]:
+        """R'G'B' (H, W, 3) float32 in [0, 1] at `size` (the frame's own if None), for the network and for pictures.
+
+        Planes are resized first, each by itself, so a small view never makes a full-size one. area: mean over the covered samples
+        where it shrinks; otherwise bilinear sampling without antialiasing, as published matting code does. HDR is shown as SDR."""
+        size = size or self.size
+        stack = _stacked([_resized(p, size, area) for p in self.planes], self.format.family)
+        rgb = self._to_rgb(stack)
+        np.clip(rgb, 0, 1, out=rgb)
+        return colours.hdr_to_sdr(rgb, self.colour.transfer)
+
+    def _to_rgb(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
+        import cv2
+
+        if self.format.family in ("gbr", "gray"):
+            zero, scale, _ = colours.code_range(self.full_range, self.depth)
+            grey = (stack - np.float32(zero)) * np.float32(1 / scale)
+            return grey if stack.shape[2] == 3 else np.repeat(grey, 3, axis=2)
+        m, offset = colours.yuv_to_rgb(self.colour.matrix_for(self.size[1]), self.full_range, self.depth)
+        return cv2.transform(stack, np.hstack([m, offset[:, None]]))
+
+    def from_rgb(self, rgb: NDArray[np.float32]) -> tuple[Plane, ...]:
+        """SDR R'G'B' (H, W, 3) float32 in [0, 1] as planes like this frame's (same format, tags and range, any size)."""
+        rgb = colours.sdr_to_hdr(np.clip(rgb, 0, 1), self.colour.transfer, self.colour.primaries)
+        return to_planes(self._from_rgb(rgb), self.format)
+
+    def _from_rgb(self, rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+        import cv2
+
+        zero, scale, _ = colours.code_range(self.full_range, self.depth)
+        if self.format.family == "gbr":
+            return rgb[..., [1, 2, 0]] * np.float32(scale) + np.float32(zero)
+        m, offset = colours.rgb_to_yuv(self.colour.matrix_for(self.size[1]), self.full_range, self.depth)
+        yuv = cv2.transform(np.ascontiguousarray(rgb), np.hstack([m, offset[:, None]]))
+        return yuv[..., :1] if self.format.family == "gray" else yuv
+
+    def delta_planes(self, delta: NDArray[np.float32]) -> NDArray[np.float32]:
+        """An R'G'B' difference (h, w, 3) as a difference in this frame's own channels, in code values: (h, w, 3), or (h, w) for grey."""
+        import cv2
+
+        _, scale, _ = colours.code_range(self.full_range, self.depth)
+        if self.format.family == "gbr":
+            return cv2.transform(delta, np.float32(scale) * np.float32([[0, 1, 0], [0, 0, 1], [1, 0, 0]]))
+        m, _ = colours.rgb_to_yuv(self.colour.matrix_for(self.size[1]), self.full_range, self.depth)
+        return cv2.transform(delta, m[:1] if self.format.family == "gray" else m)
+
+
+class Matte(NamedTuple):
+    """What a Matter makes of a frame. pha: (H, W) float32 in [0, 1]. fgr: the frame with the straight foreground colour where
+    0 < pha < 1; where pha is 1 (and where it is 0) its planes are the source's, bit for bit."""
+
+    pha: NDArray[np.float32]
+    fgr: Frame
+
+
+def to_integers(values: NDArray[np.float32], bits: int) -> Plane:
+    """Rounded to nearest, clamped to the depth, cast: the one place where floats become samples."""
+    dtype = np.uint8 if bits <= 8 else np.uint16
+    return np.clip(np.floor(values + np.float32(0.5)), 0, (1 << bits) - 1).astype(dtype)
+
+
+def to_planes(stack: NDArray[np.float32], fmt: PixelFormat) -> tuple[Plane, ...]:
+    """Full-size channels (H, W, C) in code values -> planes of `fmt`; chroma is the mean of the samples that it covers."""
+    channels = [np.ascontiguousarray(stack[..., i]) for i in range(stack.shape[2])]
+    if fmt.family in ("yuv", "semi"):
+        channels[1:] = [shrink(c, fmt.sub) for c in channels[1:]]
+    # p010 and its like are read without their low bits: rounding must happen above these, or it is a truncation.
+    planes = [to_integers(c * np.float32(1 / (1 << fmt.shift)), fmt.bits) << fmt.shift for c in channels]
+    if fmt.family == "semi":
+        planes[1:] = [np.stack(planes[1:], axis=-1)]
+    return tuple(planes)
+
+
+def shrink(plane: NDArray[np.float32], sub: Size) -> NDArray[np.float32]:
+    """Mean of each (sub[1], sub[0]) block of a (H, W) float32 plane; the last row and column are repeated where the size is odd."""
+    import cv2
+
+    if sub == (1, 1):
+        return plane
+    height, width = plane.shape
+    down, right = -height % sub[1], -width % sub[0]
+    if down or right:
+        plane = cv2.copyMakeBorder(plane, 0, down, 0, right, cv2.BORDER_REPLICATE)
+    return cv2.resize(plane, (plane.shape[1] // sub[0], plane.shape[0] // sub[1]), interpolation=cv2.INTER_AREA)
+
+
+def _resized(plane: Plane, size: Size, area: bool) -> Plane:
+    import cv2
+
+    height, width = plane.shape[:2]
+    if (width, height) == size:
+        return plane
+    shrinks = width > size[0] or height > size[1]
+    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA if area and shrinks else cv2.INTER_LINEAR)
+
+
+def _stacked(planes: list[Plane], family: str) -> NDArray[np.float32]:
+    """Planes of one size -> (H, W, C) float32 in the order Y U V, R G B or Y."""
+    import cv2
+
+    if family == "semi":
+        planes = [planes[0], planes[1][..., 0], planes[1][..., 1]]
+    if family == "gbr":
+        planes = [planes[2], planes[0], planes[1]]
+    return np.atleast_3d(cv2.merge([p.astype(np.float32) for p in planes]))
+
+
+def from_av(picture: av.VideoFrame, *, time_base: Fraction | None = None) -> Frame:
+    """A PyAV frame as a Frame, its planes without a copy where the layout is one that frames keep."""
+    known = pixel_format(picture.format.name)
+    if known is None:
+        picture = picture.reformat(format=_closest(picture.format))
+        known = pixel_format(picture.format.name)
+        assert known is not None, picture.format.name
+    fmt, has_alpha = known
+    planes = [_view(p, fmt, i) for i, p in enumerate(picture.planes)]
+    pha = None
+    if has_alpha:
+        pha = planes.pop().astype(np.float32) * np.float32(1 / ((1 << fmt.bits) - 1))
+    return Frame(
+        tuple(planes),
+        fmt,
+        pts=picture.pts,
+        time_base=time_base or picture.time_base or Fraction(1, 1000),
+        duration=picture.duration or 0,
+        colour=_colour(picture, fmt),
+        pha=pha,
+        field_order=_field_order(picture),
+        keep=picture,
+    )
+
+
+def _field_order(picture: av.VideoFrame) -> Literal["", "tff", "bff"]:
+    # PyAV tells that a frame is interlaced, not which field is first; top first is what broadcast and cameras use.
+    return "tff" if picture.interlaced_frame else ""
+
+
+def _closest(fmt: av.VideoFormat) -> str:
+    """The kept format that holds every sample of `fmt`: packed becomes planar, big-endian little, palette gbrap."""
+    bits = max(c.bits for c in fmt.components)
+    alpha = any(c.is_alpha for c in fmt.components) or fmt.has_palette
+    depth = "" if bits <= 8 else next(f"{b}le" for b in (10, 12, 14, 16, 32) if bits <= b).replace("32le", "16le")
+    if fmt.is_rgb or fmt.has_palette or fmt.is_bayer:
+        return f"gbr{'a' if alpha else ''}p{depth}"
+    if len(fmt.components) <= 2 and not alpha:
+        return f"gray{depth}"
+    if len(fmt.components) == 2:  # grey with alpha: there is no planar form; three equal channels hold it
+        return f"gbrap{depth}"
+    across, down = -(-4 // fmt.chroma_width(4)), -(-4 // fmt.chroma_height(4))
+    sub = next((n for n, s in _SUBSAMPLING.items() if s == (across, down)), "444")
+    return f"yuv{'a' if alpha else ''}{sub}p{depth}"
+
+
+def _view(plane: Any, fmt: PixelFormat, index: int) -> Plane:
+    item = np.dtype(fmt.dtype).itemsize
+    channels = 2 if fmt.family == "semi" and index == 1 else 1
+    rows = np.frombuffer(plane, fmt.dtype).reshape(plane.height, plane.line_size // item)
+    view = rows[:, : plane.width * channels]
+    return view.reshape(plane.height, plane.width, 2) if channels == 2 else view
+
+
+def _colour(picture: av.VideoFrame, fmt: PixelFormat) -> Colour:
+    full = {1: False, 2: True}.get(int(picture.color_range))
+    if picture.format.name.startswith("yuvj"):
+        full = True
+    matrix = int(picture.colorspace)
+    return Colour(int(picture.color_primaries), int(picture.color_trc), colours.RGB_MATRIX if fmt.family == "gbr" else matrix, full)
+
+
+def to_av(frame: Frame, name: str | None = None) -> av.VideoFrame:
+    """A Frame as a new PyAV frame in the libav format `name` (the frame's own if None).
+
+    Colour planes in another layout or depth are converted by libswscale inside the frame's own matrix and range. A format with alpha
+    gets pha (opaque where None), rounded to nearest at that depth."""
+    import av
+
+    fmt, has_alpha = (frame.format, False) if name is None else _known(name)
+    if frame.format.family == "gray" and fmt.family != "gray":
+        frame = _with_chroma(frame)
+    picture = av.VideoFrame(*frame.size, frame.format.name)
+    for i, plane in enumerate(frame.planes):
+        _view(picture.planes[i], frame.format, i)[...] = plane
+    if fmt != frame.format:
+        picture = _converted(picture, frame, fmt)
+    if has_alpha:
+        picture = _with_alpha(picture, frame, fmt, str(name))
+    tag(picture, frame, colour_in(frame, fmt))
+    return picture
+
+
+def colour_in(frame: Frame, fmt: PixelFormat) -> Colour:
+    """The frame's colour tags once its planes are `fmt`: R'G'B' becomes limited Y'CbCr or grey, those become full R'G'B'."""
+    if (frame.format.family == "gbr") == (fmt.family == "gbr"):
+        return frame.colour
+    if fmt.family == "gbr":
+        return replace(frame.colour, matrix=colours.RGB_MATRIX, full_range=True)
+    return replace(frame.colour, matrix=frame.colour.matrix_for(frame.size[1]), full_range=False)
+
+
+def _with_chroma(frame: Frame) -> Frame:
+    """A grey frame as 4:2:0 without colour: libswscale takes every grey for full range and would stretch a limited one."""
+    fmt = _known(frame.format.name.replace("gray", "yuv420p"))[0]
+    width, height = fmt.plane_size(1, frame.size)
+    neutral = np.full((height, width), 1 << (fmt.bits - 1), fmt.dtype)
+    return replace(frame, planes=(frame.planes[0], neutral, neutral), format=fmt)
+
+
+def _known(name: str) -> tuple[PixelFormat, bool]:
+    known = pixel_format(name)
+    if known is None:
+        raise ValueError(f"got pixel format {name!r}, wanted a planar one such as yuv420p or yuva444p10le")
+    return known
+
+
+def _converted(picture: av.VideoFrame, frame: Frame, fmt: PixelFormat) -> av.VideoFrame:
+    matrix = frame.colour.matrix_for(frame.size[1])
+    # Both ends are named, or libswscale takes BT.601 for one of them.
+    return picture.reformat(
+        format=fmt.name,
+        src_colorspace=matrix,
+        dst_colorspace=matrix,
+        src_color_range=2 if frame.full_range else 1,
+        dst_color_range=2 if replace(frame, colour=colour_in(frame, fmt), format=fmt).full_range else 1,
+    )
+
+
+def _with_alpha(picture: av.VideoFrame, frame: Frame, fmt: PixelFormat, name: str) -> av.VideoFrame:
+    import av
+
+    width, height = frame.size
+    out = av.VideoFrame(width, height, name)
+    for i in range(fmt.plane_count):
+        _view(out.planes[i], fmt, i)[...] = _view(picture.planes[i], fmt, i)
+    alpha = _view(out.planes[fmt.plane_count], fmt, 0)
+    if frame.pha is None:
+        alpha[...] = (1 << fmt.bits) - 1
+    else:
+        alpha[...] = to_integers(frame.pha * np.float32((1 << fmt.bits) - 1), fmt.bits)
+    return out
+
+
+def tag(picture: av.VideoFrame, frame: Frame, colour: Colour | None = None) -> None:
+    """Writes the frame's time and its colour tags (or `colour`) into a PyAV frame."""
+    colour = colour or frame.colour
+    picture.pts = frame.pts
+    picture.time_base = frame.time_base
+    picture.duration = frame.duration
+    picture.colorspace = colour.matrix
+    picture.color_primaries = colour.primaries
+    picture.color_trc = colour.transfer
+    picture.color_range = {None: 0, False: 1, True: 2}[colour.full_range]

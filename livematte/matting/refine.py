@@ -1,0 +1,135 @@
+"""The end of the deep guided filter (arXiv 2108.11515, section 3.1), done on a frame's own planes and only where alpha is undecided.
+
+The network gives, at its small size, A and b for R, G, B (the foreground's residual) and for alpha; at full size
+    pha = clamp(A_4 mean(R, G, B) + b_4),    fgr_c = clamp(src_c + A_c src_c + b_c),    A and b resized bilinearly.
+mean(R, G, B) is in [0, 1], so alpha is certainly 1 where b_4 and A_4 + b_4 are >= 1 in all four samples that a pixel is interpolated
+from, and certainly 0 where both are <= 0. That is some nine tenths of a typical frame; the rest is computed in boxes. The result
+is that of the full-size arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import gcd
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livematte.colour import PQ
+from livematte.frame import Frame, Matte, Plane, Size, shrink, to_integers
+
+Array = NDArray[np.float32]
+_STRIP = 16  # small rows that are searched for runs of undecided samples at a time
+
+
+class Box(NamedTuple):
+    """Pixels [top, bottom) x [left, right)."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def refine(frame: Frame, coef: Array) -> Matte:
+    """A frame's matte from the network's coefficients.
+
+    coef: (8, h, w) float32, A for R, G, B, alpha and then b likewise. Gives pha (H, W) float32 in [0, 1] and the frame with the
+    network's foreground colour where 0 < pha < 1; all other samples are the frame's own. A frame that brings alpha of its own
+    keeps it: pha is the product."""
+    width, height = frame.size
+    undecided, inside = _decided(coef)
+    pha = cv2.resize(inside, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    planes = tuple(np.array(p) for p in frame.planes)
+    packed = cv2.merge(list(coef[:4])), cv2.merge(list(coef[4:]))
+    for box in _boxes(undecided, frame):
+        _refine_box(frame, packed, box, pha, planes)
+    if frame.pha is not None:
+        pha *= frame.pha
+    return Matte(pha, frame.with_planes(planes))
+
+
+def _decided(coef: Array) -> tuple[NDArray[np.bool_], Array]:
+    """(where alpha may lie between 0 and 1, alpha where it may not), both (h, w)."""
+    slope, at_black = coef[3], coef[7]
+    at_white = slope + at_black
+    inside = np.minimum(at_black, at_white) >= 1
+    outside = np.maximum(at_black, at_white) <= 0
+    open_ = (~(inside | outside)).astype(np.uint8)
+    # A pixel is interpolated from samples at most one apart; where a 1 borders on a 0, it is undecided too.
+    edge = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    return (cv2.dilate(open_, np.ones((3, 3), np.uint8)) | edge).astype(bool), inside.astype(np.float32)
+
+
+def _boxes(undecided: NDArray[np.bool_], frame: Frame) -> Iterator[Box]:
+    """Boxes that together cover every undecided sample and do not overlap: runs of samples, strip by strip."""
+    small = undecided.shape[::-1]
+    for top in range(0, small[1], _STRIP):
+        bottom = min(top + _STRIP, small[1])
+        busy = np.flatnonzero(undecided[top:bottom].any(axis=0))
+        if not len(busy):
+            continue
+        breaks = np.flatnonzero(np.diff(busy) > _STRIP)
+        starts, ends = busy[np.r_[0, breaks + 1]], busy[np.r_[breaks, len(busy) - 1]] + 1
+        for left, right in zip(starts.tolist(), ends.tolist(), strict=True):
+            yield _pixels(Box(left, top, right, bottom), small, frame)
+
+
+def _pixels(box: Box, small: Size, frame: Frame) -> Box:
+    """The pixels that a box of small samples covers, on whole chroma samples, so that neighbouring boxes do not share one."""
+    (width, height), (across, down) = frame.size, frame.format.sub
+    left, right = (x * width // small[0] // across * across for x in (box.left, box.right))
+    top, bottom = (y * height // small[1] // down * down for y in (box.top, box.bottom))
+    return Box(left, top, width if box.right == small[0] else right + across, height if box.bottom == small[1] else bottom)
+
+
+def _refine_box(frame: Frame, packed: tuple[Array, Array], box: Box, pha: Array, planes: tuple[Plane, ...]) -> None:
+    """Writes pha and the foreground colour of one box in place."""
+    rgb = _rgb_in(frame, box)
+    source = cv2.transform(rgb, _WITH_MEAN)
+    slope, offset = (_enlarged(part, box, frame.size) for part in packed)
+    values = cv2.add(cv2.multiply(slope, source), offset)
+    here = np.clip(values[..., 3], 0, 1)
+    pha[box.top : box.bottom, box.left : box.right] = here
+    if frame.colour.transfer != PQ:  # the network saw a PQ picture toned down: its residual does not fit the picture's own codes
+        residual = cv2.subtract(np.clip(cv2.add(source, values), 0, 1), source)[..., :3]
+        _add(planes, frame.delta_planes(residual), (here > 0) & (here < 1), frame, box)
+
+
+def _rgb_in(frame: Frame, box: Box) -> Array:
+    """R'G'B' of a box, with a margin around it while chroma is enlarged, so that boxes meet without a seam."""
+    width, height = frame.size
+    margin = 4
+    wide = Box(max(box.left - margin, 0), max(box.top - margin, 0), min(box.right + margin, width), min(box.bottom + margin, height))
+    rgb = frame.crop(*wide).rgb()
+    return rgb[box.top - wide.top : box.bottom - wide.top, box.left - wide.left : box.right - wide.left]
+
+
+def _enlarged(part: Array, box: Box, size: Size) -> Array:
+    """The box of what cv2.resize (bilinear) would make of the whole: (h, w, 4) -> (box height, box width, 4)."""
+    across, down = part.shape[1] / size[0], part.shape[0] / size[1]
+    to_small = np.float64([[across, 0, (box.left + 0.5) * across - 0.5], [0, down, (box.top + 0.5) * down - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(part, to_small, (box.right - box.left, box.bottom - box.top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+_WITH_MEAN = np.float32([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]])
+
+
+def _add(planes: tuple[Plane, ...], delta: Array, where: NDArray[np.bool_], frame: Frame, box: Box) -> None:
+    """Adds channel differences (h, w, C) in code values to the planes' box, chroma as the mean over what a sample covers."""
+    left, top, right, bottom = box
+    across, down = frame.format.sub
+    channels = [c * where for c in cv2.split(delta)]
+    chroma = [shrink(c, frame.format.sub) for c in channels[1:]]
+    if frame.format.family == "semi":
+        chroma = [np.dstack(chroma)]
+    _add_to(planes[0][top:bottom, left:right], channels[0], frame.depth)
+    for plane, difference in zip(planes[1:], chroma, strict=True):
+        _add_to(plane[top // down : -(-bottom // down), left // across : -(-right // across)], difference, frame.depth)
+
+
+def _add_to(samples: Plane, difference: Array, bits: int) -> None:
+    samples[...] = to_integers(samples + difference, bits)

@@ -1,0 +1,1 @@
+"""Networks: pure nn.Modules that know nothing of files, clocks and devices."""

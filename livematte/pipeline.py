@@ -1,0 +1,270 @@
+"""The whole program in one visible loop: read, matte and write in three threads, joined by bounded queues.
+
+    source ──► [read] ──► [matte: network, edges] ──► [write: composite, encode] ──► sinks
+
+Packets of other tracks (sound, subtitles) travel in the same queues between the frames that they lie between, so one pass over the
+source serves files and pipes alike. A frame is always composited with its own matte: they travel together.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+
+from livematte import edges
+from livematte.background import Background
+from livematte.channels import Channel, StoppedError
+from livematte.composite import view
+from livematte.errors import LivematteError
+from livematte.frame import Frame, Matte
+from livematte.matting.base import Matter
+from livematte.matting.scenes import mattes
+from livematte.sinks.base import Sink
+from livematte.sources.base import Source
+
+_DEPTH = 4  # frames that wait between two threads: enough to ride out a slow one, 12 MB each side at 1080p
+_POLL = 0.1  # seconds between looks at the threads
+STUCK_AFTER = 60.0  # seconds on one frame, after which a thread is called stuck
+_END_WITHIN = 10.0  # seconds a thread has to end once all were told to
+
+
+class Output(NamedTuple):
+    """A sink and what it is shown: "composite", "cutout", "alpha", "foreground" or "triptych"."""
+
+    sink: Sink
+    view: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the person is put before the background. background None: nothing, a cutout. choke, feather: pixels."""
+
+    background: Background | None = None
+    choke: float = 0.0
+    feather: float = 0.0
+    premultiplied: bool = False
+
+
+@dataclass
+class Stage:
+    """What one thread is doing. busy: seconds at work, by kind of work; since: when its present work began, None while it waits."""
+
+    name: str
+    frames: int = 0
+    busy: dict[str, float] = field(default_factory=dict)
+    since: float | None = None
+    _work: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.busy.values())
+
+    def now(self, work: str | None) -> None:
+        """Another kind of work begins; None: the thread waits."""
+        time_now = time.monotonic()
+        if self._work is not None and self.since is not None:
+            self.busy[self._work] = self.busy.get(self._work, 0.0) + time_now - self.since
+        self._work, self.since = work, None if work is None else time_now
+
+    def pull(self, channel: Channel[Any], work: str) -> Iterator[Any]:
+        """The channel's items; the time between one and the next is `work`, the time until one comes is not."""
+        self.now(None)
+        for item in channel:
+            self.now(work)
+            yield item
+            self.now(None)
+
+
+@dataclass
+class Report:
+    """What a run did. stages: seconds at work by kind of work. parts: playable parts that an interrupted run left."""
+
+    frames_in: int = 0
+    frames_out: int = 0
+    seconds: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
+    bottleneck: str = ""
+    interrupted: bool = False
+    parts: list[Path] = field(default_factory=list)
+
+    @property
+    def fps(self) -> float:
+        return self.frames_out / self.seconds if self.seconds else 0.0
+
+
+class Pipeline:
+    """One run from a source through a matter to its outputs. run() may be called once; stop() from anywhere, also a signal."""
+
+    def __init__(self, source: Source, matter: Matter, outputs: Sequence[Output], look: Look) -> None:
+        self._source, self._matter, self._outputs, self._look = source, matter, outputs, look
+        self._read: Channel[Any] = Channel(_DEPTH)
+        self._matted: Channel[Any] = Channel(_DEPTH)
+        self.stages = [Stage("read"), Stage("matte"), Stage("write")]
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._source_error: LivematteError | None = None
+        self._started = 0.0
+
+    def stop(self) -> None:
+        """Reads no further; what was read is finished."""
+        self._stopping.set()
+
+    def run(self, listen: Callable[[Report], None] = lambda report: None) -> Report:
+        """Runs to the end and returns what was done; `listen` hears of it some ten times a second.
+
+        A source that breaks, or stop(), ends the outputs as playable parts. Errors carry where those lie as a note (PEP 678)."""
+        cv2.setNumThreads(1)  # the threads here, the engine and the encoder share the cores already
+        self._started = time.monotonic()
+        threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=stage.name, daemon=True)
+            for stage, work in zip(self.stages, (self._reading, self._matting, self._writing), strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        self._wait(threads, listen)
+        return self._finish()
+
+    # the three threads
+
+    def _reading(self) -> None:
+        stage = self.stages[0]
+        stage.now("read")
+        try:
+            for item in self._source.items():
+                stage.frames += isinstance(item, Frame)
+                stage.now(None)
+                self._read.put(item)
+                if self._stopping.is_set():
+                    break
+                stage.now("read")
+        except LivematteError as error:
+            self._source_error = error  # told once everything that could be read is written
+        stage.now(None)
+        self._read.end()
+
+    def _matting(self) -> None:
+        stage = self.stages[1]
+        for item in mattes(self._matter, stage.pull(self._read, "matte")):
+            if isinstance(item, tuple):
+                stage.now("edges")
+                stage.frames += 1
+                frame, matte = item
+                item = frame, edges.shape(matte, choke=self._look.choke, feather=self._look.feather)
+            stage.now(None)
+            self._matted.put(item)
+            stage.now("matte")
+        self._matted.end()
+
+    def _writing(self) -> None:
+        stage = self.stages[2]
+        for item in stage.pull(self._matted, "encode"):
+            if isinstance(item, tuple):
+                self._write(stage, *item)
+                stage.frames += 1
+            else:
+                for output in self._outputs:
+                    output.sink.pass_on(item)
+
+    def _write(self, stage: Stage, frame: Frame, matte: Matte) -> None:
+        pictures: dict[str, Frame] = {}
+        for sink, name in self._outputs:
+            if name not in pictures:
+                stage.now("composite")
+                pictures[name] = self._picture(name, frame, matte)
+            stage.now("encode")
+            sink.send(pictures[name])
+
+    def _picture(self, name: str, frame: Frame, matte: Matte) -> Frame:
+        return view(name, frame, matte, self._look.background, premultiplied=self._look.premultiplied)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except StoppedError:
+            pass
+        except BaseException as error:  # noqa: BLE001 - whatever ends a thread ends the run, and is raised by it
+            self._failure = self._failure or error
+            self._stopping.set()
+            self._read.stop()
+            self._matted.stop()
+
+    # the main thread
+
+    def _wait(self, threads: list[threading.Thread], listen: Callable[[Report], None]) -> None:
+        while any(t.is_alive() for t in threads) and not self._failure:
+            for thread in threads:
+                thread.join(_POLL / len(threads))
+            listen(self.report())
+            self._check_stuck(STUCK_AFTER)
+        deadline = time.monotonic() + _END_WITHIN
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        stuck = [t.name for t in threads if t.is_alive()]
+        if stuck:
+            self._fail_stuck(stuck[0], _END_WITHIN)
+
+    def _check_stuck(self, limit: float) -> None:
+        now = time.monotonic()
+        for stage in self.stages:
+            since = stage.since
+            if since is not None and now - since > limit:
+                self._fail_stuck(stage.name, limit)
+
+    def _fail_stuck(self, name: str, limit: float) -> None:
+        self._read.stop()
+        self._matted.stop()
+        raise LivematteError(f"the {name} thread is stuck: one frame for over {limit:.0f} s") from self._failure
+
+    def report(self) -> Report:
+        """The run so far."""
+        busiest = max(self.stages, key=lambda stage: stage.seconds)
+        return Report(
+            frames_in=self.stages[0].frames,
+            frames_out=self.stages[2].frames,
+            seconds=time.monotonic() - self._started,
+            stages={work: seconds for stage in self.stages for work, seconds in list(stage.busy.items())},
+            bottleneck=busiest.name if busiest.seconds else "",
+        )
+
+    def _finish(self) -> Report:
+        """Ends every output as the run went: whole, or as a part."""
+        interrupted = self._stopping.is_set() and not self._failure
+        error = self._failure or self._source_error
+        if error is None and not interrupted:
+            error = self._close_all()
+        report = self.report()
+        if error is None and not interrupted:
+            return report
+        report.interrupted = interrupted
+        report.parts = self._abandon_all()
+        if error is None:
+            return report
+        for part in report.parts:
+            error.add_note(f"What is done so far: {part}")
+        raise error
+
+    def _close_all(self) -> LivematteError | None:
+        error: LivematteError | None = None
+        for output in self._outputs:
+            try:
+                output.sink.close()
+            except LivematteError as failed:
+                error = error or failed
+        return error
+
+    def _abandon_all(self) -> list[Path]:
+        parts = []
+        for output in self._outputs:
+            try:
+                part = output.sink.abandon(keep=True)
+            except LivematteError:
+                continue  # the first error is the one to tell
+            if part:
+                parts.append(part)
+        return parts

@@ -1,0 +1,163 @@
+"""Arithmetic on planes: the blend that the whole program turns on, flat colours, and colour carried into holes.
+
+over() is exact: it computes in float64, in tiles that stay in a core's cache, and only where alpha is undecided. Tiles cost 0.3 ms
+a 1080p plane to look at and spare three quarters of the arithmetic (one pass over all in float32: as long, and inexact near ties).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livematte import colour as colours
+from livematte.frame import Frame, Matte, PixelFormat, Plane, shrink, to_integers
+
+Array = NDArray[np.float32]
+
+_TILE_ROWS, _TILE_COLUMNS = 64, 256
+_SURE_PHA = 1 / 64  # below this a foreground colour is too uncertain to show
+_SURE_WEIGHT = 1 / 4  # below this a cell of fill() leans on wider ones
+
+
+class Background(Protocol):
+    """What stands behind a person."""
+
+    def planes(self, frame: Frame, matte: Matte) -> tuple[Plane, ...]:
+        """What stands behind this frame: planes of its format and size, in its colours. Read-only by agreement."""
+        ...
+
+
+def over(fgr: Plane, bgr: Plane, pha: Array, *, shift: int = 0, sure: float = 1) -> Plane:
+    """Straight foreground over background.
+
+    fgr, bgr: (h, w) or (h, w, 2) uint8 or uint16, one plane. pha: (h, w) float32 in [0, 1], at the plane's resolution. Gives the
+    plane's dtype, rounded to nearest, ties up: equal planes give themselves, pha 1 gives fgr, pha 0 gives bgr, each bit for bit.
+    Exact up to 14 bits; at 16 bits the float64 sum may take a value within 2^-37 of a tie for the tie.
+    shift: empty bits below each sample (PixelFormat.shift); what is rounded to nearest is the sample without them.
+    sure: the alpha from which on fgr stands alone; below it counts as alpha / sure."""
+    if fgr.ndim == 3:  # two channels side by side are one plane of twice the width
+        flat = (fgr.shape[0], 2 * fgr.shape[1])
+        both = cv2.merge((pha, pha)).reshape(flat)
+        return over(fgr.reshape(flat), bgr.reshape(flat), both, shift=shift, sure=sure).reshape(fgr.shape)
+    out = np.empty(fgr.shape, fgr.dtype)
+    for tile in _tiles(*fgr.shape):
+        low, high, _, _ = cv2.minMaxLoc(pha[tile])
+        if high == 0:
+            out[tile] = bgr[tile]
+        elif low >= sure:
+            out[tile] = fgr[tile]
+        else:
+            part = pha[tile] if sure == 1 else np.minimum(pha[tile] * np.float32(1 / sure), 1)
+            _blend(out[tile], fgr[tile], bgr[tile], part, shift)
+    return out
+
+
+def _tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    for y in range(0, height, _TILE_ROWS):
+        for x in range(0, width, _TILE_COLUMNS):
+            yield slice(y, y + _TILE_ROWS), slice(x, x + _TILE_COLUMNS)
+
+
+def _blend(out: Plane, fgr: Plane, bgr: Plane, pha: Array, shift: int) -> None:
+    values, behind = fgr.astype(np.float64), bgr.astype(np.float64)
+    values -= behind
+    values *= pha
+    values += behind
+    if shift:
+        values *= 1 / (1 << shift)
+    values += 0.5
+    if shift:
+        np.minimum(values, 65535 >> shift, out=values)
+    np.copyto(out, values, casting="unsafe")
+    if shift:
+        np.left_shift(out, shift, out=out)
+
+
+def pha_for(pha: Array, fmt: PixelFormat, index: int) -> Array:
+    """Alpha (H, W) at the resolution of plane `index`: the mean over the luma samples that each of its samples covers."""
+    return pha if index == 0 else shrink(pha, fmt.sub)
+
+
+def blended(fgr: Frame, bgr: tuple[Plane, ...], pha: Array, *, sure: float = 1) -> tuple[Plane, ...]:
+    """over() for every plane of a frame. bgr: planes like the frame's. pha: (H, W) float32 in [0, 1] at the frame's size."""
+    fmt = fgr.format
+    small = pha_for(pha, fmt, 1)
+    pairs = enumerate(zip(fgr.planes, bgr, strict=True))
+    return tuple(over(f, b, small if i else pha, shift=fmt.shift, sure=sure) for i, (f, b) in pairs)
+
+
+def solid(frame: Frame, rgb: tuple[float, float, float]) -> tuple[Plane, ...]:
+    """One SDR R'G'B' colour in [0, 1] as planes like the frame's, without the memory of a picture."""
+    dots = frame.from_rgb(np.array([[rgb]], np.float32))
+    return tuple(np.broadcast_to(dot, plane.shape) for dot, plane in zip(dots, frame.planes, strict=True))
+
+
+def black(frame: Frame) -> tuple[float, ...]:
+    """The code of black in each of the frame's channels: Y Cb Cr, G B R or Y."""
+    zero = colours.code_range(frame.full_range, frame.depth)[0]
+    middle = float(1 << (frame.depth - 1))
+    return {"gbr": (zero, zero, zero), "gray": (zero,)}.get(frame.format.family, (zero, middle, middle))
+
+
+def extended(matte: Matte) -> tuple[Plane, ...]:
+    """The foreground's planes with its colour carried on over what lies outside, so that nothing of the room is left there.
+
+    Below alpha 1/64 the colour fades into the carried one: what a network takes for the foreground there is mostly the room. That
+    changes a composite by at most 1/256 of the two colours' difference."""
+    fgr = matte.fgr
+    far = spread(fgr, matte.pha[::4, ::4], step=4, cells=-(-fgr.size[1] // 16))
+    return blended(fgr, far, matte.pha, sure=_SURE_PHA)
+
+
+def spread(frame: Frame, weight: Array, *, step: int, cells: int, sigma: float = 0) -> tuple[Plane, ...]:
+    """The frame's colours, smoothed, as far as they weigh; where nothing weighs, the colours around it. Planes like the frame's.
+
+    weight: float32 of the samples at every step-th row and column; samples are picked, never averaged, before they are weighed, so what
+    weighs 0 leaves no trace. cells: rows of the small picture in which all is computed. sigma: of a Gaussian there, in cells."""
+    zeros = black(frame)
+    weighed = [(c - np.float32(zero)) * weight for c, zero in zip(_picked(frame, step), zeros, strict=True)]
+    height = min(cells, weight.shape[0])
+    width = max(1, round(weight.shape[1] * height / weight.shape[0]))
+    stack = np.dstack([cv2.resize(c, (width, height), interpolation=cv2.INTER_AREA) for c in (*weighed, weight)])
+    if sigma:
+        stack = cv2.GaussianBlur(stack, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return _enlarged(fill(stack) + np.array([*zeros, 0], np.float32), frame)
+
+
+def _picked(frame: Frame, step: int) -> list[Plane]:
+    """Every step-th sample in each direction, of each channel; chroma from where the luma lies."""
+    across, down = (step // s for s in frame.format.sub)
+    first, *rest = (p[::step, ::step] if i == 0 else p[::down, ::across] for i, p in enumerate(frame.planes))
+    return [first, *([rest[0][..., 0], rest[0][..., 1]] if frame.format.family == "semi" else rest)]
+
+
+def fill(stack: Array) -> Array:
+    """Divides weighted colours by their weight, and carries colour from wider and wider cells to where there is little (pull-push).
+
+    stack: (h, w, C + 1) float32, the last channel the weight in [0, 1], the others colour times weight. Gives the same shape with
+    weight 1, or zeros where nothing weighs anywhere."""
+    weight = stack[..., -1:]
+    near = stack / np.maximum(weight, np.float32(1e-6))
+    height, width = stack.shape[:2]
+    if height == width == 1:
+        return near
+    half = cv2.resize(stack, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+    wide = cv2.resize(fill(half), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(wide + (near - wide) * np.minimum(weight * np.float32(1 / _SURE_WEIGHT), 1), np.float32)
+
+
+def _enlarged(stack: Array, frame: Frame) -> tuple[Plane, ...]:
+    """A small picture's channels (h, w, ≥ C) in code values, stretched to planes like the frame's."""
+    fmt = frame.format
+    small = to_integers(stack * np.float32(1 / (1 << fmt.shift)), fmt.bits)
+    groups = {"semi": [slice(0, 1), slice(1, 3)], "gray": [slice(0, 1)]}.get(fmt.family, [slice(i, i + 1) for i in range(3)])
+    planes = []
+    for i, group in enumerate(groups):
+        size = fmt.plane_size(i, frame.size)
+        plane = cv2.resize(np.ascontiguousarray(small[..., group]), size, interpolation=cv2.INTER_LINEAR)
+        planes.append(plane << fmt.shift if fmt.shift else plane)
+    return tuple(planes)

@@ -1,0 +1,73 @@
+"""Frames out: open_sink(name) gives the sink that the name asks for."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from livematte.errors import SettingsError
+from livematte.sinks.base import Encoding, Sink
+from livematte.sinks.kinds import Kind, kind_of
+
+if TYPE_CHECKING:
+    from livematte.sinks.naming import Target
+    from livematte.sources.base import SourceInfo
+
+__all__ = ["Encoding", "Sink", "open_sink", "sink_holds_alpha"]
+
+_ANIMATIONS = {"gif": "gif", "webp": "libwebp_anim", "apng": "apng"}  # container: libav's encoder
+
+
+def open_sink(spec: str | Path, *, like: SourceInfo, encoding: Encoding = Encoding(), overwrite: bool = False) -> Sink:
+    """The sink for an output's name: its extension, or a folder, says what it is.
+
+    like: the source that it is written from; it must stay open until the sink has its first frame. Raises SettingsError for a name
+    or a codec that is not known, SinkError for an output that exists (without overwrite), is the source itself or cannot be written."""
+    path, kind, folder = kind_of(spec)
+    alpha = _holds_alpha(spec, kind, encoding)
+    if encoding.codec and kind.container and kind.container not in _ANIMATIONS:
+        from livematte.sinks import codecs
+
+        codecs.find(encoding.codec, kind.codecs)
+    from livematte.sinks.naming import Target
+
+    target = Target(path, overwrite=overwrite, reads=like.name, folder=folder)
+    if not kind.container or (kind.container == "apng" and like.still and like.frames == 1):
+        return _pictures(target, path, folder)
+    return _video(target, kind, like, encoding, alpha)
+
+
+def _pictures(target: Target, path: Path, folder: bool) -> Sink:
+    from livematte.sinks.images import FileStore, FolderStore, ImagesSink, ZipStore
+
+    store = FolderStore if folder else ZipStore if path.suffix.lower() == ".zip" else FileStore
+    return ImagesSink(target, store(target.part))
+
+
+def _video(target: Target, kind: Kind, like: SourceInfo, encoding: Encoding, alpha: bool) -> Sink:
+    from livematte.sinks.animation import plan_animation
+    from livematte.sinks.plan import plan_clip
+    from livematte.sinks.video import VideoSink
+
+    encoder = _ANIMATIONS.get(kind.container)
+    if encoder:
+        return VideoSink(target, kind, like=like, alpha=alpha, plan=partial(plan_animation, encoder=encoder, encoding=encoding, like=like))
+    plan = partial(plan_clip, kind=kind, encoding=encoding, like=like, name=str(target.final))
+    return VideoSink(target, kind, like=like, alpha=alpha, plan=plan)
+
+
+def sink_holds_alpha(spec: str | Path, encoding: Encoding = Encoding()) -> bool:
+    """Whether an output of that name, with that codec, holds a frame's alpha. Raises SettingsError for a name that is not known."""
+    return _holds_alpha(spec, kind_of(spec)[1], encoding)
+
+
+def _holds_alpha(spec: str | Path, kind: Kind, encoding: Encoding) -> bool:
+    if encoding.codec is None or not kind.container or kind.container in _ANIMATIONS:
+        return kind.alpha
+    from livematte.sinks import codecs
+
+    wanted = codecs.named(encoding.codec, kind.codecs)
+    if not wanted:
+        raise SettingsError(f"--codec {encoding.codec} cannot be in {spec}; wanted one of {', '.join(codecs.names(kind.codecs))}")
+    return wanted[0].alpha

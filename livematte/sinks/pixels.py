@@ -1,0 +1,76 @@
+"""Frames as encoders want them: in another pixel format, with even sides, with square samples, as interleaved RGBA."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livematte.frame import Frame, Plane, Size, to_av, to_integers
+
+if TYPE_CHECKING:
+    import av
+
+# Interleaved formats, by the planar ones from which they are made without loss.
+_INTERLEAVED = {"bgra": "gbrap", "argb": "gbrap", "bgr0": "gbrp", "rgb24": "gbrp"}
+
+
+def picture(frame: Frame, name: str, *, full_range: bool = True) -> av.VideoFrame:
+    """The frame as a new PyAV frame in libav format `name`. full_range: False makes full range limited, for codecs that cannot say it."""
+    made = to_av(frame, _INTERLEAVED.get(name, name))
+    if name in _INTERLEAVED:
+        return made.reformat(format=name)
+    if full_range or not frame.full_range or made.color_range != 2:
+        return made
+    matrix = frame.colour.matrix_for(frame.size[1])
+    limited = made.reformat(format=name, src_colorspace=matrix, dst_colorspace=matrix, src_color_range=2, dst_color_range=1)
+    limited.pts, limited.time_base, limited.duration = made.pts, made.time_base, made.duration
+    limited.colorspace, limited.color_primaries, limited.color_trc = made.colorspace, made.color_primaries, made.color_trc
+    limited.color_range = 1
+    return limited
+
+
+def even(frame: Frame) -> Frame:
+    """The frame with its last column and row doubled where its width or height is odd: 4:2:0 streams hold no odd sides."""
+    import cv2
+
+    width, height = frame.size
+    size = (width + width % 2, height + height % 2)
+    if size == frame.size:
+        return frame
+    planes: list[Plane] = []
+    for i, plane in enumerate(frame.planes):
+        wide, high = frame.format.plane_size(i, size)
+        planes.append(cv2.copyMakeBorder(plane, 0, high - plane.shape[0], 0, wide - plane.shape[1], cv2.BORDER_REPLICATE))
+    return frame.with_planes(tuple(planes))
+
+
+def square(frame: Frame) -> Frame:
+    """The frame with square samples, enlarged along the side that keeps every sample, for files that hold no sample aspect."""
+    import cv2
+
+    if frame.sample_aspect == 1:
+        return frame
+    size = square_size(frame.size, frame.sample_aspect)
+    planes = [cv2.resize(p, frame.format.plane_size(i, size), interpolation=cv2.INTER_LINEAR) for i, p in enumerate(frame.planes)]
+    pha = None if frame.pha is None else cv2.resize(frame.pha, size, interpolation=cv2.INTER_LINEAR)
+    return replace(frame, planes=tuple(planes), pha=pha, sample_aspect=Fraction(1), keep=None)
+
+
+def square_size(size: Size, aspect: Fraction) -> Size:
+    width, height = size
+    return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+
+
+def rgba(frame: Frame, *, bits: int | None = None) -> NDArray[Any]:
+    """Straight R'G'B'A (H, W, 4), or R'G'B' (H, W, 3) where the frame is opaque: uint8, or uint16 above 8 bits.
+
+    bits: 8 or 16; None = as the frame has more than 8 bits or not. HDR is shown as SDR."""
+    bits = bits or (8 if frame.format.bits == 8 else 16)
+    values = frame.rgb()
+    if frame.pha is not None:
+        values = np.dstack([values, frame.pha])
+    return to_integers(values * np.float32((1 << bits) - 1), bits)

@@ -1,0 +1,152 @@
+"""Everything that libav writes: clips with their sound, and animated pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from livematte.errors import SinkError
+from livematte.frame import Frame
+from livematte.sinks import naming
+from livematte.sinks.encoder import Encoder, Plan
+from livematte.sinks.kinds import Kind
+from livematte.sinks.naming import Target
+from livematte.sinks.tracks import Track, describe_file, open_tracks
+
+if TYPE_CHECKING:
+    import av
+    from av.container import OutputContainer
+
+    from livematte.sources.base import SourceInfo
+
+# Muxer's options: an .mp4 plays before it is all there, animations run for ever.
+_MUXER = {"mp4": {"movflags": "+faststart"}, "gif": {"loop": "0"}, "webp": {"loop": "0"}, "apng": {"plays": "0"}}
+
+
+class VideoSink:
+    """A file by libav. The first frame decides its size and format; the source must be open until then, for its tracks.
+
+    notes: what to tell the user once the output is begun. Failing, in whatever way, leaves no file behind."""
+
+    def __init__(self, target: Target, kind: Kind, *, like: SourceInfo, alpha: bool, plan: Callable[[Frame], Plan]) -> None:
+        self.name = str(target.final)
+        self.alpha = alpha
+        self.notes: list[str] = []
+        self._target = target
+        self._kind = kind
+        self._like = like
+        self._plan = plan
+        self._container: OutputContainer | None = None
+        self._encoder: Encoder | None = None
+        self._tracks: dict[int, Track] = {}
+        self._waiting: list[av.Packet[Any]] = []
+        self._ended = False
+
+    def send(self, frame: Frame) -> None:
+        """Writes a frame. Raises SinkError if its size changed, if it has alpha and the file holds none, or if writing fails."""
+        with self._failing():
+            encoder = self._encoder or self._open(frame)
+            self._mux(encoder.encode(frame))
+
+    def pass_on(self, packet: av.Packet[Any]) -> None:
+        """Writes a packet of one of the source's other tracks. Before the first frame it waits."""
+        with self._failing():
+            if self._container is None:
+                self._waiting.append(packet)
+            elif packet.stream_index in self._tracks and packet.size:
+                self._mux(self._tracks[packet.stream_index].take(packet))
+
+    def _open(self, frame: Frame) -> Encoder:
+        import av
+
+        plan = self._plan(frame)
+        container = av.open(str(self._target.part), "w", format=self._kind.container, container_options=_MUXER.get(self._kind.container))
+        self._container = container
+        self._encoder = Encoder(container, plan, frame)
+        tracks = [track for track in self._like.tracks if self._kind.new_audio]
+        self._tracks, notes = open_tracks(container, self._kind, tracks, self._waiting)
+        self.notes += [*plan.notes, *notes]
+        describe_file(container, self._like)
+        container.start_encoding()
+        waiting, self._waiting = self._waiting, []
+        for packet in waiting:
+            self.pass_on(packet)
+        return self._encoder
+
+    def _mux(self, packets: list[av.Packet[Any]]) -> None:
+        assert self._container is not None
+        for packet in packets:
+            self._container.mux(packet)
+
+    def close(self) -> None:
+        """Makes the file whole and gives it its name. Raises SinkError if there is nothing in it, or if writing fails."""
+        if self._ended:
+            return
+        with self._failing():
+            if self._encoder is None:
+                raise SinkError(f"{self.name}: no frame came, so nothing is written")
+            self._finish(self._encoder)
+        self._ended = True
+        self._target.commit()
+
+    def _finish(self, encoder: Encoder) -> None:
+        assert self._container is not None
+        self._mux(encoder.finish())
+        for track in self._tracks.values():
+            self._mux(track.finish())
+        container, self._container = self._container, None
+        container.close()
+        if encoder.dropped:
+            self.notes.append(f"{self.name}: {encoder.dropped} frames that were not later than the one before are left out")
+
+    def abandon(self, *, keep: bool) -> Path | None:
+        """Ends early: keep finishes a playable part under the temporary name and gives it, otherwise nothing is left behind."""
+        if self._ended:
+            return None
+        self._ended = True
+        if keep and self._encoder is not None and self._encoder.frames:
+            with suppress(*_failures()):
+                self._finish(self._encoder)
+                return self._target.part
+        self._remove()
+        return None
+
+    def _remove(self) -> None:
+        # Unnamed before it is closed, or a large .mp4 would first be rewritten with its index at the front.
+        with suppress(OSError):
+            self._target.discard()
+        container, self._container = self._container, None
+        if container is not None:
+            with suppress(*_failures()):
+                container.close()
+        self._target.discard()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        if self._ended:
+            raise SinkError(f"{self.name} is closed")
+        try:
+            yield
+        except SinkError:
+            self.abandon(keep=False)
+            raise
+        except _failures() as error:
+            self.abandon(keep=False)
+            raise SinkError(f"cannot write {self.name}: {naming.reason(error)}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon(keep=False)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    import av
+
+    return av.FFmpegError, OSError, ValueError

@@ -1,0 +1,75 @@
+"""Frames in: open_source(spec) gives the source that a name stands for."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from livematte.errors import SourceError
+from livematte.sources.base import WHOLE, Cut, Source, SourceInfo
+
+__all__ = ["Cut", "Source", "SourceInfo", "open_source"]
+
+
+def open_source(spec: str | Path, *, cut: Cut = WHOLE, decoder_threads: int | None = None) -> Source:
+    """The source that `spec` names: a video or picture file, a folder of pictures, a glob, `-` for a container on standard input,
+    `pattern` or `pattern:640x360` for a test picture, or a URL. A Path is always a file or a folder.
+
+    cut: the part to read. decoder_threads: None for a few, as the network needs the cores too. SourceError where there is nothing
+    to read, with what to try; ValueError for a cut that is none."""
+    if isinstance(spec, str):
+        if not spec:
+            raise SourceError("got an empty name, wanted a video, a picture, a folder or a URL")
+        if spec == "-":
+            return _standard_input(cut, decoder_threads)
+        if spec == "pattern" or spec.startswith("pattern:"):
+            from livematte.sources.pattern import PatternSource
+
+            return PatternSource(spec, cut=cut)
+        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", spec):
+            return _remote(spec, cut, decoder_threads)
+    return _local(Path(spec), cut, decoder_threads)
+
+
+def _standard_input(cut: Cut, threads: int | None) -> Source:
+    from livematte.sources.demux import STANDARD_INPUT
+    from livematte.sources.video import VideoSource
+
+    if sys.stdin is None or sys.stdin.isatty():
+        raise SourceError("nothing is piped to standard input; wanted a container, as in: livematte - < clip.mkv")
+    return VideoSource(sys.stdin.buffer, name=STANDARD_INPUT, cut=cut, threads=threads)
+
+
+def _remote(url: str, cut: Cut, threads: int | None) -> Source:
+    from livematte.sources.video import VideoSource
+
+    if url.lower().startswith("file://"):
+        from urllib.parse import unquote, urlsplit
+
+        return _local(Path(unquote(urlsplit(url).path)), cut, threads)
+    return VideoSource(url, name=url, cut=cut, threads=threads, remote=True)
+
+
+def _local(path: Path, cut: Cut, threads: int | None) -> Source:
+    from livematte.sources import images
+    from livematte.sources.video import VideoSource
+
+    if path.is_dir():
+        return images.in_folder(path, cut=cut)
+    if not path.exists():
+        if re.search(r"[*?\[]", str(path)):
+            return images.in_glob(str(path), cut=cut)
+        raise SourceError(f"there is no {path}; wanted a video, a picture or a folder{_hint(path)}")
+    if images.is_picture(path):
+        with images.open_picture(path) as picture:
+            if picture.info.still:
+                return images.PicturesSource([path], name=str(path), cut=cut)
+    return VideoSource(path, name=str(path), cut=cut, threads=threads)
+
+
+def _hint(path: Path) -> str:
+    if "%" in path.name:
+        return f"; for numbered pictures use a glob: '{path.with_name('*' + path.suffix)}'"
+    parent = path.parent
+    return "" if parent.is_dir() else f"; nor is there a folder {parent}"

@@ -1,0 +1,120 @@
+"""Opening a container and choosing among its streams; what libav's errors mean to the one who asked."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from livematte.errors import SourceError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+ANSWER_SECONDS = 10.0  # how long a URL may take to answer, and later to bring the next packet
+# libav draws text files as teletype pictures; nobody means that.
+_TEXT_FORMATS = {"tty", "ansi", "bin", "xbin", "adf", "idf"}
+STANDARD_INPUT = "standard input"
+_WANTED = "a video or a picture, such as .mp4, .mov, .webm or .png"
+_WANTED_PIPED = "a container that can be read from front to back, such as .mkv, .ts, .webm or .mp4 with faststart"
+TS_DISCONT, _NO_TIMESTAMPS = 0x0200, 0x0080  # of AVInputFormat.flags
+
+
+class Streams(NamedTuple):
+    """video: the one to read. tracks: those that ride along. notes: what is left out."""
+
+    video: VideoStream
+    tracks: tuple[Stream, ...]
+    notes: tuple[str, ...]
+
+
+def open_container(file: Any, *, name: str, remote: bool = False) -> InputContainer:
+    """libav's container for a path, a URL or a binary file object. SourceError where there is none to be had."""
+    import av
+
+    if isinstance(file, Path):
+        file = f"file:{file}"  # or "a:b.mp4" would be a protocol
+    timeout = ANSWER_SECONDS if remote else None
+    try:
+        container = av.open(file, "r", timeout=timeout, metadata_errors="replace")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(_why_not(error, file, name)) from error
+    if container.format.name in _TEXT_FORMATS:
+        container.close()
+        raise SourceError(f"{name} is text; wanted {_WANTED}")
+    return container
+
+
+def _why_not(error: Exception, file: Any, name: str) -> str:
+    import av
+
+    reason = getattr(error, "strerror", None) or str(error)
+    local = isinstance(file, str) and file.startswith("file:")
+    if isinstance(error, PermissionError):
+        return f"{name} may not be read: {reason}; check its permissions"
+    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+        return f"{name} did not answer within {ANSWER_SECONDS:.0f} s; check the address and that the sender is running"
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        scheme = name.partition(":")[0]
+        return f"{name}: this build of libav does not speak {scheme}; wanted http(s), rtsp, rtmp(s), udp, tcp or a file"
+    if isinstance(file, str) and not local:
+        return f"{name} cannot be opened: {reason}; check the address"
+    if local and _lost_its_index(Path(file.removeprefix("file:"))):
+        return (
+            f"{name} has no index (moov): its end is missing, as after a broken copy or recording; copy it again, or mend it with untrunc"
+        )
+    return f"{name} cannot be read ({reason}); wanted {_WANTED_PIPED if name == STANDARD_INPUT else _WANTED}"
+
+
+def _lost_its_index(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError:
+        return False
+    return head[4:8] == b"ftyp" or head[4:8] in (b"wide", b"mdat")
+
+
+def choose(container: InputContainer, *, name: str) -> Streams:
+    """The video to read and the tracks beside it. SourceError where there is no video, or no decoder for it."""
+    from av.stream import Disposition
+
+    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not videos:
+        found = " and ".join(sorted({s.type for s in container.streams})) or "nothing"
+        raise SourceError(f"{name} holds no video, only {found}; wanted a clip with a picture")
+    best: Any = container.streams.best("video")
+    video = best if best in videos else videos[0]
+    if video.codec_context is None:
+        raise SourceError(f"{name} has video in a codec that this build of libav cannot decode; convert it to H.264 first")
+    # QuickTime keeps chapter titles and time codes in data tracks; what they say comes as chapters and metadata.
+    others = [s for s in container.streams if s not in videos and s.type in ("audio", "subtitle", "attachment", "video")]
+    # No context: a codec that libav has no name for, as of spatial audio in some phones' clips; no sink could take it.
+    tracks = tuple(s for s in others if s.type == "attachment" or s.codec_context is not None)
+    notes = {
+        f"{len(videos)} video streams; only the main one is read": len(videos) > 1,
+        "data tracks (time codes, telemetry) are left out": len(container.streams.data) > bool(container.chapters()),
+        f"{len(others) - len(tracks)} tracks in an unknown codec are left out": len(others) > len(tracks),
+    }
+    return Streams(video, tracks, tuple(note for note, applies in notes.items() if applies))
+
+
+def zero(container: InputContainer, *, remote: bool) -> Fraction:
+    """What the container calls the beginning, in seconds, where that is not zero but any number: broadcast formats and live streams."""
+    live = remote and not container.duration
+    if not container.start_time or not (live or container.format.flags & TS_DISCONT):
+        return Fraction(0)
+    return Fraction(container.start_time, 1_000_000)
+
+
+def has_times(container: InputContainer) -> bool:
+    """False for bare codec streams, whose frames carry no time: they can't be sought in."""
+    return not container.format.flags & _NO_TIMESTAMPS and container.start_time is not None
+
+
+def shown(name: str) -> str:
+    """A name as it may be printed: without a URL's user and password."""
+    return re.sub(r"//[^/@\s]*@", "//", name)

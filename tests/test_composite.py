@@ -1,0 +1,110 @@
+"""The person over a background, and cut out, in the frame's own format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from livematte.background import Solid
+from livematte.colour import Colour
+from livematte.composite import composite, cutout, over, pha_for
+from livematte.frame import Frame, Matte
+
+MakeFrame = Callable[..., Frame]
+FORMATS = ["yuv420p", "yuv420p10le", "yuv422p", "nv12", "p010le", "gbrp", "gray"]
+
+
+def half_matte(size: tuple[int, int]) -> np.ndarray:
+    """0, a slope, 1 from left to right."""
+    width, height = size
+    slope = np.clip((np.arange(width, dtype=np.float32) - width // 3) / (width // 3), 0, 1)
+    return np.repeat(slope[None], height, axis=0)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("size", [(64, 48), (63, 47)])
+def test_composite_keeps_the_person_bit_for_bit(make_frame: MakeFrame, name: str, size: tuple[int, int]) -> None:
+    frame, pha = make_frame(name, size, seed=3), half_matte(size)
+    background = Solid("green")
+    matte = Matte(pha, frame)
+    com = composite(frame, matte, background)
+    for i, (plane, behind) in enumerate(zip(com.planes, background.planes(frame, matte), strict=True)):
+        alpha = pha_for(pha, frame.format, i)
+        np.testing.assert_array_equal(plane[alpha == 1], frame.planes[i][alpha == 1])
+        np.testing.assert_array_equal(plane[alpha == 0], behind[alpha == 0])
+        np.testing.assert_array_equal(plane, over(frame.planes[i], behind, alpha, shift=frame.format.shift))
+
+
+def test_composite_keeps_time_and_tags(make_frame: MakeFrame) -> None:
+    frame = replace(
+        make_frame("yuv420p10le", pts=1001, colour=Colour(9, 16, 9, False)),
+        time_base=Fraction(1, 30000),
+        duration=1001,
+        sample_aspect=Fraction(4, 3),
+        field_order="tff",
+        captured=12.5,
+    )
+    com = composite(frame, Matte(half_matte(frame.size), frame), Solid("green"))
+    assert com.pha is None
+    assert replace(com, planes=frame.planes) == replace(frame, pha=None)
+
+
+def test_composite_shows_the_mattes_foreground_colour(make_frame: MakeFrame) -> None:
+    frame, fgr = make_frame(seed=1), make_frame(seed=2)
+    pha = np.full((48, 64), 0.5, np.float32)
+    behind = Solid("white").planes(frame, Matte(pha, fgr))
+    com = composite(frame, Matte(pha, fgr), Solid("white"))
+    np.testing.assert_array_equal(com.planes[0], over(fgr.planes[0], behind[0], pha))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_straight_cutout_shows_no_room_where_alpha_is_zero(make_frame: MakeFrame, name: str) -> None:
+    frame, pha = make_frame(name), half_matte((64, 48))
+    marker = frame.format.dtype(250 << (frame.format.bits - 8) << frame.format.shift)  # no legal code: the fixture ends at 235
+    planes = []
+    for i, plane in enumerate(frame.planes):
+        alpha = pha_for(pha, frame.format, i)
+        planes.append(np.where((alpha if plane.ndim == 2 else alpha[..., None]) == 0, marker, plane))
+    cut = cutout(Matte(pha, frame.with_planes(tuple(planes))))
+    assert cut.pha is pha
+    for i, plane in enumerate(cut.planes):
+        alpha = pha_for(pha, frame.format, i)
+        assert plane.max() < marker
+        np.testing.assert_array_equal(plane[alpha >= 1 / 64], frame.planes[i][alpha >= 1 / 64])
+
+
+def test_straight_cutout_over_a_colour_is_the_composite(make_frame: MakeFrame) -> None:
+    frame, pha = make_frame(), half_matte((64, 48))
+    cut = cutout(Matte(pha, frame))
+    matte = Matte(pha, frame.with_planes(cut.planes))
+    again = composite(frame, matte, Solid("blue"))
+    once = composite(frame, Matte(pha, frame), Solid("blue"))
+    for one, other in zip(again.planes, once.planes, strict=True):
+        # below alpha 1/64 colours fade, which weighs 1/256 at most; 1 for the rounding of either
+        assert np.abs(one.astype(int) - other.astype(int)).max() <= 2
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("full", [False, True])
+def test_premultiplied_cutout_fades_to_black(make_frame: MakeFrame, name: str, full: bool) -> None:
+    frame, pha = make_frame(name, colour=Colour(full_range=full)), half_matte((64, 48))
+    cut = cutout(Matte(pha, frame), premultiplied=True)
+    bits, low = frame.format.bits, frame.format.shift
+    assert cut.pha is pha
+    for i, plane in enumerate(cut.planes):
+        chroma = i > 0 and frame.format.family in ("yuv", "semi")
+        zero = 1 << (bits - 1) if chroma else 0 if full else 16 << (bits - 8)
+        alpha = pha_for(pha, frame.format, i).astype(np.float64)
+        alpha = alpha if plane.ndim == 2 else alpha[..., None]
+        wanted = np.floor(((frame.planes[i] >> low) - float(zero)) * alpha + zero + 0.5)
+        np.testing.assert_array_equal(plane >> low, wanted)
+
+
+def test_premultiplied_r_g_b_is_zero_where_alpha_is(make_frame: MakeFrame) -> None:
+    frame, pha = make_frame("gbrp"), half_matte((64, 48))
+    cut = cutout(Matte(pha, frame), premultiplied=True)
+    assert not any(plane[pha == 0].any() for plane in cut.planes)
