@@ -174,7 +174,7 @@ class Frame:
 
         _, scale, _ = colours.code_range(self.full_range, self.depth)
         if self.format.family == "gbr":
-            return cv2.transform(delta, np.float32(scale) * np.float32([[0, 1, 0], [0, 0, 1], [1, 0, 0]]))
+            return cv2.transform(delta, np.float32(scale) * np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]], np.float32))
         m, _ = colours.rgb_to_yuv(self.colour.matrix_for(self.size[1]), self.full_range, self.depth)
         return cv2.transform(delta, m[:1] if self.format.family == "gray" else m)
 

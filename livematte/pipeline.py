@@ -151,13 +151,13 @@ class Pipeline:
     def _matting(self) -> None:
         stage = self.stages[1]
         for item in mattes(self._matter, stage.pull(self._read, "matte")):
+            shaped = item
             if isinstance(item, tuple):
                 stage.now("edges")
                 stage.frames += 1
-                frame, matte = item
-                item = frame, edges.shape(matte, choke=self._look.choke, feather=self._look.feather)
+                shaped = item[0], edges.shape(item[1], choke=self._look.choke, feather=self._look.feather)
             stage.now(None)
-            self._matted.put(item)
+            self._matted.put(shaped)
             stage.now("matte")
         self._matted.end()
 

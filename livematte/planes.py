@@ -141,7 +141,7 @@ def fill(stack: Array) -> Array:
     stack: (h, w, C + 1) float32, the last channel the weight in [0, 1], the others colour times weight. Gives the same shape with
     weight 1, or zeros where nothing weighs anywhere."""
     weight = stack[..., -1:]
-    near = stack / np.maximum(weight, np.float32(1e-6))
+    near = np.asarray(stack / np.maximum(weight, np.float32(1e-6)), np.float32)
     height, width = stack.shape[:2]
     if height == width == 1:
         return near

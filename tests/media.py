@@ -52,7 +52,7 @@ def planes(index: int, size: Size = SIZE, name: str = "yuv420p") -> tuple[Plane,
     for i in range(fmt.plane_count):
         width, height = fmt.plane_size(i, size)
         y, x = np.mgrid[:height, :width]
-        values = 40 + 60 * x / width + 90 * y / height + 7 * i + index % 20
+        values = 30 + 40 * x / width + 50 * y / height + 7 * i + index % 100
         values[: height // 4, : width // 8] = 200
         plane = (values * (1 << (fmt.bits - 8))).astype(fmt.dtype) << fmt.shift
         made.append(np.dstack([plane, plane[::-1]]) if fmt.family == "semi" and i == 1 else plane)

@@ -117,7 +117,8 @@ def test_alpha_of_webm_is_read(tmp_path: Path, codec: str) -> None:
     path = media.clip(tmp_path / "a.webm", codec=codec, pixels="yuva420p", colour=Colour(1, 1, 1, False))
     frames, _ = read(path)
     assert len(frames) == 10
-    assert frames[0].colour == Colour(1, 1, 1, False)
+    # VP8 has one matrix and no tag for it
+    assert frames[0].colour == Colour(1, 1, 1 if codec == "libvpx-vp9" else 2, False)
     for index, frame in enumerate(frames):
         assert frame.pha is not None
         # VP8 is lossy: a few levels at the edge of its blocks; without the right decoder there would be no alpha at all
@@ -136,21 +137,22 @@ def test_every_track_rides_along(tmp_path: Path) -> None:
     path = media.clip(
         tmp_path / "a.mp4", frames=30, audio=["deu", "eng"], subtitle="fra", chapters=True, cover=True, metadata={"title": "T"}
     )
+    wanted: dict[int, list[Any]] = {}
     with av.open(str(path)) as container:
-        wanted = {s.index: [(p.pts, bytes(p)) for p in container.demux(s) if p.size] for s in container.streams if not container.seek(0)}
+        for packet in container.demux():
+            if packet.size:
+                wanted.setdefault(packet.stream_index, []).append((packet.pts, bytes(packet)))
+    came: dict[int, list[Any]] = {}
     with open_source(path) as source:
         info = source.info
-        came: dict[int, list[Any]] = {}
-        order = []
         for item in source.items():
-            order.append(isinstance(item, Frame))
             if not isinstance(item, Frame):
                 came.setdefault(item.stream_index, []).append((item.pts, bytes(item)))
-    assert [(t.type, t.language) for t in info.tracks[:3]] == [("audio", "deu"), ("audio", "eng"), ("subtitle", "fra")]
-    assert info.tracks[3].type == "video"  # the cover
+        assert [(t.type, t.language) for t in info.tracks[:3]] == [("audio", "deu"), ("audio", "eng"), ("subtitle", "fra")]
+        assert info.tracks[3].type == "video"  # the cover
+        assert came == {t.index: wanted[t.index] for t in info.tracks}
     assert info.metadata["title"] == "T"
     assert [(c["metadata"]["title"], c["start"] * c["time_base"]) for c in info.chapters] == [("first", 0), ("second", Fraction(1, 10))]
-    assert came == {t.index: wanted[t.index] for t in info.tracks}
     assert info.notes == ()  # the chapters' own data track goes without saying
 
 

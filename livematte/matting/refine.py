@@ -10,7 +10,6 @@ is that of the full-size arithmetic.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import gcd
 from typing import NamedTuple
 
 import cv2
@@ -110,12 +109,12 @@ def _rgb_in(frame: Frame, box: Box) -> Array:
 def _enlarged(part: Array, box: Box, size: Size) -> Array:
     """The box of what cv2.resize (bilinear) would make of the whole: (h, w, 4) -> (box height, box width, 4)."""
     across, down = part.shape[1] / size[0], part.shape[0] / size[1]
-    to_small = np.float64([[across, 0, (box.left + 0.5) * across - 0.5], [0, down, (box.top + 0.5) * down - 0.5]])
+    to_small = np.array([[across, 0, (box.left + 0.5) * across - 0.5], [0, down, (box.top + 0.5) * down - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(part, to_small, (box.right - box.left, box.bottom - box.top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-_WITH_MEAN = np.float32([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]])
+_WITH_MEAN = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]], np.float32)
 
 
 def _add(planes: tuple[Plane, ...], delta: Array, where: NDArray[np.bool_], frame: Frame, box: Box) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.frame import Frame, Matte
+from livematte.frame import Frame
 from livematte.matting.base import Matter
 
 WARM_UP = 6
@@ -22,7 +21,7 @@ _TINY = (32, 18)
 _LEAST_CHANGE = 0.08  # of the luma range, mean over the tiny picture: below it nothing is a cut
 _TIMES_USUAL = 4.0  # a cut changes this many times more than the scene's frames have been changing
 
-Other = TypeVar("Other")
+_Ahead = deque[tuple[object, bool]]  # what was read, each with whether it starts a scene
 
 
 class CutDetector:
@@ -57,10 +56,10 @@ def _tiny_luma(frame: Frame) -> NDArray[np.float32]:
     return tiny.astype(np.float32) * np.float32(1 / (1 << frame.depth))
 
 
-def mattes(matter: Matter, items: Iterable[Frame | Other], *, warm_up: int = WARM_UP) -> Iterator[tuple[Frame, Matte] | Other]:
+def mattes(matter: Matter, items: Iterable[object], *, warm_up: int = WARM_UP) -> Iterator[object]:
     """(frame, its matte) for each frame, in order, `warm_up` frames behind what is read; anything else passes in its place."""
     cuts = CutDetector()
-    ahead: deque[tuple[Frame | Other, bool]] = deque()
+    ahead: _Ahead = deque()
     frames = 0
     for item in items:
         is_frame = isinstance(item, Frame)
@@ -73,7 +72,7 @@ def mattes(matter: Matter, items: Iterable[Frame | Other], *, warm_up: int = WAR
         yield _next(matter, ahead)
 
 
-def _next(matter: Matter, ahead: deque[tuple[Frame | Other, bool]]) -> tuple[Frame, Matte] | Other:
+def _next(matter: Matter, ahead: _Ahead) -> object:
     item, starts = ahead.popleft()
     if not isinstance(item, Frame):
         return item
@@ -82,7 +81,7 @@ def _next(matter: Matter, ahead: deque[tuple[Frame | Other, bool]]) -> tuple[Fra
     return item, matter.step(item)
 
 
-def _scene_ahead(ahead: Iterable[tuple[Frame | Other, bool]]) -> Iterator[Frame]:
+def _scene_ahead(ahead: Iterable[tuple[object, bool]]) -> Iterator[Frame]:
     for item, starts in ahead:
         if starts:
             return

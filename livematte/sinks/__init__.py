@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoding", "Sink", "open_sink", "sink_holds_alpha"]
 
+_BEST = Encoding()  # each codec's own good quality
 _ANIMATIONS = {"gif": "gif", "webp": "libwebp_anim", "apng": "apng"}  # container: libav's encoder
 
 
-def open_sink(spec: str | Path, *, like: SourceInfo, encoding: Encoding = Encoding(), overwrite: bool = False) -> Sink:
+def open_sink(spec: str | Path, *, like: SourceInfo, encoding: Encoding = _BEST, overwrite: bool = False) -> Sink:
     """The sink for an output's name: its extension, or a folder, says what it is.
 
     like: the source that it is written from; it must stay open until the sink has its first frame. Raises SettingsError for a name
@@ -57,7 +58,7 @@ def _video(target: Target, kind: Kind, like: SourceInfo, encoding: Encoding, alp
     return VideoSink(target, kind, like=like, alpha=alpha, plan=plan)
 
 
-def sink_holds_alpha(spec: str | Path, encoding: Encoding = Encoding()) -> bool:
+def sink_holds_alpha(spec: str | Path, encoding: Encoding = _BEST) -> bool:
     """Whether an output of that name, with that codec, holds a frame's alpha. Raises SettingsError for a name that is not known."""
     return _holds_alpha(spec, kind_of(spec)[1], encoding)
 

@@ -56,7 +56,7 @@ TABLE = (  # the first of a family is what the family's name asks for
     Codec("libx265", "hevc", quality="crf", preset="preset", options=_X265, tag="hvc1", even=True),
     Codec("libsvtav1", "av1", quality="crf", preset="preset", options=_SVT),
     Codec("libvpx-vp9", "vp9", deep="yuv420p", quality="crf", preset="cpu-used", options=_VP9, alpha=True),
-    Codec("prores_aw", "prores", options=_PRORES, alpha=True, interlaced=True, full_range=False),
+    Codec("prores_aw", "prores", options=_PRORES, alpha=True, even=True, interlaced=True, full_range=False),
     Codec("prores_ks", "prores", options=_PRORES, alpha=True, interlaced=True, full_range=False),
     Codec("qtrle", "qtrle", shallow="rgb24", deep="rgb24", alpha=True),
     Codec("ffv1", "ffv1", options=_FFV1, alpha=True, interlaced=True),
@@ -83,12 +83,12 @@ def names(families: Collection[str]) -> list[str]:
     return list(dict.fromkeys([*families, *(codec.encoder for codec in TABLE if codec.family in families)]))
 
 
-def find(name: str, families: Collection[str]) -> Codec:
-    """The codec that `name` asks for. Raises SinkError if this libav has no encoder for it."""
+def find(name: str, families: Collection[str], *, odd: bool = False) -> Codec:
+    """The codec that `name` asks for; one that takes odd sizes if there is such a one. Raises SinkError if libav has no encoder for it."""
     wanted = named(name, families)
-    for codec in wanted:
-        if has_encoder(codec.encoder):
-            return codec
+    ready = [codec for codec in wanted if has_encoder(codec.encoder)]
+    if ready:
+        return next((codec for codec in ready if not (odd and codec.even)), ready[0])
     here = [codec.encoder for codec in TABLE if codec.family in families and has_encoder(codec.encoder)]
     raise SinkError(f"--codec {name}: there is no encoder {wanted[0].encoder} here; there are {', '.join(here) or 'none for this file'}")
 

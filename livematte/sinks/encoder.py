@@ -14,7 +14,6 @@ from livematte.sinks import naming
 
 if TYPE_CHECKING:
     import av
-    from av.container import OutputContainer
 
 _FIELD_ORDER = {"tff": 2, "bff": 3}  # AV_FIELD_TT, AV_FIELD_BB
 
@@ -45,7 +44,7 @@ class Plan:
 class Encoder:
     """The video stream of a container, by a plan. Raises SinkError where the encoder refuses to start."""
 
-    def __init__(self, container: OutputContainer, plan: Plan, first: Frame) -> None:
+    def __init__(self, container: Any, plan: Plan, first: Frame) -> None:
         self._plan = plan
         self._size = first.size
         self._alpha = first.pha is not None
@@ -53,8 +52,8 @@ class Encoder:
         self._drawn = list(plan.draw(self._timed(first, 0)))
         self.frames = 0
         self.dropped = 0
-        self._last: int | None = None
-        self._stream: Any = container.add_stream(
+        self._last: Fraction | None = None
+        self._stream = container.add_stream(
             plan.encoder, rate=plan.rate, options=plan.options, width=plan.size[0], height=plan.size[1], time_base=plan.time_base
         )
         self._stream.metadata.update(plan.metadata)
@@ -66,7 +65,7 @@ class Encoder:
         plan = self._plan
         context.pix_fmt = plan.pixels
         context.sample_aspect_ratio = plan.sample_aspect
-        context.thread_count, context.thread_type = plan.threads, "AUTO"  # type: ignore[assignment]
+        context.thread_count, context.thread_type = plan.threads, "AUTO"
         context.color_primaries, context.color_trc = picture.color_primaries, picture.color_trc
         context.colorspace, context.color_range = picture.colorspace, picture.color_range
         if plan.bitrate:
@@ -83,9 +82,8 @@ class Encoder:
             context.open()
         except (av.FFmpegError, ValueError) as error:
             asked = " ".join(f"{k}={v}" for k, v in plan.options.items())
-            raise SinkError(
-                f"{plan.encoder} does not start with {plan.size[0]}x{plan.size[1]} {plan.pixels} {asked}: {naming.reason(error)}; try another --codec"
-            ) from error
+            got = f"{plan.encoder} does not start with {_by(plan.size)} {plan.pixels} {asked}"
+            raise SinkError(f"{got}: {naming.reason(error)}\ntry another --codec, or no --crf, --preset and --bitrate") from error
 
     def encode(self, frame: Frame) -> list[av.Packet[Any]]:
         """The packets that are ready after this frame. A frame that is not later than the one before is left out and counted."""
@@ -94,10 +92,11 @@ class Encoder:
         if frame.pha is not None and not self._alpha:
             raise SinkError(f"frame {self.frames + 1} has alpha, the output began without; composite all frames or none")
         frame = self._timed(frame, self.frames + self.dropped)
-        if self._last is not None and frame.seconds <= self._last:
+        time = (frame.pts or 0) * frame.time_base
+        if self._last is not None and time <= self._last:
             self.dropped += 1
             return []
-        self._last = frame.seconds
+        self._last = time
         self.frames += 1
         pictures, self._drawn = self._drawn or list(self._plan.draw(frame)), []
         return [packet for picture in pictures for packet in self._encode(picture)]

@@ -30,6 +30,10 @@ class Kind:
     cover: bool = False
     sample_aspect: bool = False
 
+    @property
+    def name(self) -> str:
+        return {"matroska": ".mkv"}.get(self.container, f".{self.container}")
+
 
 _MP4_TEXT = frozenset(("mov_text",))
 _MKV_TEXT = frozenset(("subrip", "ass", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"))

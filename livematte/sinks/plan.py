@@ -26,11 +26,11 @@ def plan_clip(frame: Frame, *, kind: Kind, encoding: Encoding, like: SourceInfo,
     codec = _codec(frame, kind, encoding)
     alpha = frame.pha is not None
     if alpha and not codec.alpha:
-        raise SinkError(f"{name}: {codec.family} in .{kind.container} holds no alpha; write .mov, .webm or .mkv, or choose a background")
+        raise SinkError(f"{name}: {codec.family} in {kind.name} holds no alpha; write .mov, .webm or .mkv, or choose a background")
     squared = not kind.sample_aspect and codec.family not in ("h264", "hevc", "ffv1") and frame.sample_aspect != 1
     field_order = frame.field_order if codec.interlaced and not squared else ""
     name_of_pixels = codecs.pixels_for(codec, frame.format, alpha=alpha)
-    draw = _Draw(name_of_pixels, codec, field_order, squared)
+    draw = _Draw(name_of_pixels, codec, field_order=field_order, squared=squared)
     rate = like.rate or Fraction(25)
     return Plan(
         codec.encoder,
@@ -46,14 +46,15 @@ def plan_clip(frame: Frame, *, kind: Kind, encoding: Encoding, like: SourceInfo,
         sample_aspect=Fraction(1) if squared else frame.sample_aspect,
         field_order=field_order,
         metadata=tags(like.video_metadata) | ({"alpha_mode": "1"} if alpha and codec.family == "vp9" else {}),
-        notes=tuple(_notes(frame, codec, kind, encoding, draw, name_of_pixels)),
+        notes=(*_unused(codec, encoding), *_changes(frame, codec, kind, draw)),
     )
 
 
 def _codec(frame: Frame, kind: Kind, encoding: Encoding) -> Codec:
     """What was asked for, else the container's own; more than 8 bits in .mp4 are HEVC, since 10-bit H.264 plays nearly nowhere."""
     deep = kind.codecs[0] == "h264" and (frame.format.bits > 8 or frame.colour.hdr)
-    return codecs.find(encoding.codec or ("hevc" if deep else kind.codecs[0]), kind.codecs)
+    odd = any(side % 2 for side in frame.size)
+    return codecs.find(encoding.codec or ("hevc" if deep else kind.codecs[0]), kind.codecs, odd=odd)
 
 
 def _options(codec: Codec, name_of_pixels: str, encoding: Encoding) -> dict[str, str]:
@@ -69,29 +70,33 @@ def _options(codec: Codec, name_of_pixels: str, encoding: Encoding) -> dict[str,
     return options
 
 
-def _notes(frame: Frame, codec: Codec, kind: Kind, encoding: Encoding, draw: _Draw, name_of_pixels: str) -> Iterable[str]:
+def _unused(codec: Codec, encoding: Encoding) -> Iterable[str]:
     for option, value, used in (("crf", encoding.crf, codec.quality), ("preset", encoding.preset, codec.preset)):
         if value is not None and not used:
             yield f"--{option} does not apply to {codec.encoder}"
+
+
+def _changes(frame: Frame, codec: Codec, kind: Kind, draw: _Draw) -> Iterable[str]:
+    """What the file cannot keep of the frames as they are."""
     width, height = frame.size
     wide, high = draw.size(frame)
     if draw.squared:
-        yield f"{width}x{height} with samples of {frame.sample_aspect} is written as {wide}x{high}: .{kind.container} holds square samples only"
+        yield f"{width}x{height} with samples of {frame.sample_aspect} becomes {wide}x{high}: {kind.name} holds square samples only"
     elif (wide, high) != frame.size:
         yield f"{width}x{height} is odd, {codec.family} holds {wide}x{high}: the last column or row is doubled"
     elif frame.sample_aspect != 1 and kind.container == "matroska" and codec.family not in ("h264", "hevc"):
-        yield f"samples of {frame.sample_aspect} cannot be marked in .mkv with {codec.family}: set that aspect in the player"
+        yield f"samples of {frame.sample_aspect} cannot be marked in {kind.name} with {codec.family}: set that aspect in the player"
     if frame.field_order and not draw.field_order:
         yield f"interlaced frames are written as whole pictures: {codec.family} cannot mark fields"
-    if frame.format.bits > 8 and not any(depth in name_of_pixels for depth in ("9le", "10le", "12le", "14le", "16le")):
+    if frame.format.bits > 8 and not any(draw.pixels.endswith(depth) for depth in ("9le", "10le", "12le", "14le", "16le")):
         yield f"{frame.format.bits} bits become 8: {codec.encoder} takes no more"
 
 
 class _Draw:
     """Frames as pictures for one codec."""
 
-    def __init__(self, name_of_pixels: str, codec: Codec, field_order: str, squared: bool) -> None:
-        self._pixels = name_of_pixels
+    def __init__(self, name_of_pixels: str, codec: Codec, *, field_order: str, squared: bool) -> None:
+        self.pixels = name_of_pixels
         self._codec = codec
         self.field_order = field_order
         self.squared = squared
@@ -106,7 +111,7 @@ class _Draw:
             frame = pixels.square(frame)
         if self._codec.even:
             frame = pixels.even(frame)
-        picture = pixels.picture(frame, self._pixels, full_range=self._codec.full_range)
+        picture = pixels.picture(frame, self.pixels, full_range=self._codec.full_range)
         return [self._marked(picture)] if self.field_order else [picture]
 
     def _marked(self, picture: av.VideoFrame) -> av.VideoFrame:

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 _BITRATE = {"libopus": 64_000, "aac": 96_000}  # bits per second and channel: transparent for speech and music
 _RATES = {"libopus": (48_000,), "aac": (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)}
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}  # those that both encoders take
+# Languages that libav's .mov knows by another code only (QuickTime's numbers, ISO 639-2/B); others of these it would drop.
+_MAC_LANGUAGES = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi", "sqi": "alb", "hye": "arm", "kat": "geo"}
+_MAC_LANGUAGES |= {"swe": "sve", "fre": "fra", "mkd": "mac", "msa": "may", "mya": "bur", "bod": "tib", "rum": "ron", "cze": "ces"}
 # What a muxer or an encoder writes by itself, and what speaks of the source file instead of the clip.
-_OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "rotate", "alpha_mode", "vendor_id", "bps")
-_OWN_TAGS += ("number_of_frames", "number_of_bytes", "handler_name", "stereo_mode")
+_OF_THE_FILE = ("encoder", "major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id", "duration", "bps")
+_OF_THE_PICTURE = ("rotate", "alpha_mode", "stereo_mode", "number_of_frames", "number_of_bytes")
+_OWN_TAGS = frozenset(_OF_THE_FILE + _OF_THE_PICTURE)
 
 
 class Track(Protocol):
@@ -50,14 +54,14 @@ class Copied:
 class Sound:
     """An audio track decoded and encoded anew, at its own times: a gap at its start stays."""
 
-    def __init__(self, container: OutputContainer, track: Any, encoder: str) -> None:
+    def __init__(self, container: Any, track: Any, encoder: str) -> None:
         import av
 
         self._decoder = _decoder(track)
         source = track.codec_context
         rates = _RATES[encoder]
         rate = source.sample_rate if source.sample_rate in rates else 48_000
-        self._stream: Any = container.add_stream(encoder, rate=rate)
+        self._stream = container.add_stream(encoder, rate=rate)
         channels = source.layout.nb_channels
         self._stream.layout = _LAYOUTS.get(channels, "stereo")
         self._stream.bit_rate = _BITRATE[encoder] * self._stream.layout.nb_channels
@@ -80,10 +84,10 @@ class Sound:
 class Text:
     """A subtitle track of text in another container's form."""
 
-    def __init__(self, container: OutputContainer, track: Any, encoder: str) -> None:
+    def __init__(self, container: Any, track: Any, encoder: str) -> None:
         self._decoder = _decoder(track)
         self._decoder.open(strict=False)
-        self._stream: Any = container.add_stream(encoder)
+        self._stream = container.add_stream(encoder)
         self._stream.time_base = Fraction(1, 1000)
         self._stream.codec_context.subtitle_header = self._decoder.subtitle_header
         _describe(self._stream, track)
@@ -123,8 +127,8 @@ def open_tracks(
     covers = {packet.stream_index: bytes(packet) for packet in waiting if packet.stream.type == "video"}
     for track in tracks:
         made = _open(container, kind, track, covers.get(track.index))
-        if made is None:
-            notes.append(f"{track.type} track {track.index} ({_codec(track) or 'unknown'}) is left out: .{kind.container} cannot hold it")
+        if made is None and not _is_index(track):
+            notes.append(f"{track.type} track {track.index} ({_codec(track) or 'unknown'}) is left out: {kind.name} cannot hold it")
         opened[track.index] = made or Nothing()
     return opened, notes
 
@@ -162,6 +166,12 @@ def _copied(container: OutputContainer, track: Any, codecs: frozenset[str]) -> C
         return None
 
 
+def _is_index(track: Any) -> bool:
+    """Whether it is a data track that the muxer makes itself: of chapters' titles, of time code."""
+    of_chapters = track.name == "bin_data" and track.metadata.get("handler_name") == "SubtitleHandler"
+    return track.type == "data" and (of_chapters or "timecode" in track.metadata)
+
+
 def _codec(track: Any) -> str:
     context = track.codec_context
     return "" if context is None else str(context.codec.canonical_name)
@@ -196,20 +206,24 @@ def _clone(packet: av.Packet[Any], stream: Any) -> av.Packet[Any]:
 
 
 def _describe(stream: Any, track: Any) -> None:
-    stream.metadata.update(tags(track.metadata))
+    kept = tags(track.metadata)
+    if "language" in kept and stream.container.format.name == "mov":
+        kept["language"] = _MAC_LANGUAGES.get(kept["language"], kept["language"])
+    stream.metadata.update(kept)
     stream.disposition = track.disposition
 
 
 def tags(metadata: dict[str, str]) -> dict[str, str]:
     """What of a file's or a track's metadata goes along."""
-    kept = {
-        k: v
-        for k, v in metadata.items()
-        if k.lower() not in _OWN_TAGS and not k.startswith("_STATISTICS") and (k, v) != ("language", "und")
-    }
+    kept = {k: v for k, v in metadata.items() if not _is_own(k, metadata) and (k, v) != ("language", "und")}
     if "name" in kept:  # MP4's word for a track's title
         kept.setdefault("title", kept.pop("name"))
     return kept
+
+
+def _is_own(key: str, metadata: dict[str, str]) -> bool:
+    doubled = "-" in key and key.split("-", maxsplit=1)[0] in metadata  # MP4's "title-eng" beside "title"
+    return key.lower() in _OWN_TAGS or key.startswith("_STATISTICS") or doubled
 
 
 def describe_file(container: OutputContainer, like: SourceInfo) -> None:

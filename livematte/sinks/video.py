@@ -21,8 +21,16 @@ if TYPE_CHECKING:
 
     from livematte.sources.base import SourceInfo
 
-# Muxer's options: an .mp4 plays before it is all there, animations run for ever.
-_MUXER = {"mp4": {"movflags": "+faststart"}, "gif": {"loop": "0"}, "webp": {"loop": "0"}, "apng": {"plays": "0"}}
+# Muxers' options: an .mp4 plays before it is all there; Matroska would move everything later because sound begins a little before 0
+# (an encoder's lead-in); animations run for ever.
+_MUXER = {
+    "mp4": {"movflags": "+faststart"},
+    "matroska": {"avoid_negative_ts": "disabled"},
+    "webm": {"avoid_negative_ts": "disabled"},
+    "gif": {"loop": "0"},
+    "webp": {"loop": "0"},
+    "apng": {"plays": "0"},
+}
 
 
 class VideoSink:

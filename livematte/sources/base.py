@@ -19,7 +19,8 @@ class SourceInfo:
     """What is known of a source before its first frame; what a sink needs to open.
 
     size: upright, as frames come. rate: average frames per second. frames, seconds: how much to expect, None where unknown; for
-    progress only. tracks: libav's other streams (audio, subtitles, attachments) that ride along, as templates for a sink.
+    progress only. tracks: libav's other streams (audio, subtitles, attachments) that ride along, as templates for a sink, and only
+    while the source is open.
     notes: what to tell the user once, such as "interlaced, kept as it is"."""
 
     name: str

@@ -91,7 +91,9 @@ class Window:
     def _place(self, packet: av.Packet[Any]) -> bool:
         time = packet_time(packet)
         assert self.origin is not None
-        if time is None or (self.cut.start and time < self.origin) or (self._end is not None and time >= self._end):
+        if time is None:
+            return True  # a cover picture
+        if (self.cut.start and time < self.origin) or (self._end is not None and time >= self._end):
             return False
         move(packet, self.origin)
         return True

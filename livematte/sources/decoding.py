@@ -27,7 +27,7 @@ class Decoder:
     """decode(packet) gives the frames that are ready, decode(None) at the end the rest.
 
     picture: the file is a picture, not a clip. skipped: packets that could not be decoded. damaged: frames that libav mended.
-    end: seconds at which the last frame ends. frames: how many came."""
+    first, end: seconds at which the first frame begins and the last one ends. frames: how many came."""
 
     def __init__(self, stream: VideoStream, *, name: str, threads: int | None, picture: bool) -> None:
         self._stream, self._name, self._picture = stream, name, picture
@@ -42,7 +42,8 @@ class Decoder:
     def reset(self) -> None:
         """Forgets what came so far, for a seek."""
         self.skipped = self.damaged = self.frames = 0
-        self.end = Fraction(0)
+        self.first = self.end = Fraction(0)
+        self.first_is_key = False
         self._last: int | None = None
         self._context.flush_buffers()
 
@@ -70,7 +71,6 @@ class Decoder:
             yield self._frame(picture)
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
-        self.frames += 1
         self.damaged += picture.is_corrupt
         duration = picture.duration or max(1, round(1 / (self.rate * self.time_base)))
         frame = from_av(picture, time_base=self.time_base)
@@ -82,8 +82,15 @@ class Decoder:
             field_order=self._field_order(picture),
             colour=self._colour(frame),
         )
-        self.end = ((frame.pts or 0) + duration) * self.time_base
+        self._count(frame, picture)
         return orientation.upright(frame, self._orientation(picture))
+
+    def _count(self, frame: Frame, picture: av.VideoFrame) -> None:
+        start = (frame.pts or 0) * self.time_base
+        if not self.frames:
+            self.first, self.first_is_key = start, picture.key_frame
+        self.frames += 1
+        self.end = start + frame.duration * self.time_base
 
     def _pts(self, picture: av.VideoFrame, duration: int) -> int:
         pts = picture.dts if picture.pts is None else picture.pts

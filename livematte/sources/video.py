@@ -37,24 +37,30 @@ class VideoSource(Reader):
     def __init__(self, file: Any, *, name: str, cut: Cut = WHOLE, threads: int | None = None, remote: bool = False) -> None:
         self._name = demux.shown(name)
         self._path = file if isinstance(file, Path) and file.is_file() else None
-        self._container = demux.open_container(file, name=self._name, remote=remote)
+        self._ahead: list[Frame | av.Packet[Any]] = []
+        self._sought = False
+        self._connect(file, threads, remote)
         try:
-            self._open(cut, threads, remote)
+            if not cut.start or not self._seek(cut):
+                # To seek back to the beginning is not exact in MPEG-TS; to open again is.
+                if cut.start and self._path:
+                    self.close()
+                    self._connect(file, threads, remote)
+                self._begin(cut)
+            self._info = self._known(self._first(cut))
         except BaseException:
             self.close()
             raise
 
-    def _open(self, cut: Cut, threads: int | None, remote: bool) -> None:
-        self._streams = demux.choose(self._container, name=self._name)
-        self._zero = demux.zero(self._container, remote=remote)
-        audio = {s.index for s in self._streams.tracks if s.type == "audio"}
-        self._window = Window(cut, audio)
-        self._decoder = Decoder(self._streams.video, name=self._name, threads=threads, picture=self._is_picture)
-        self._progress = Progress()
-        self._sought = bool(cut.start) and self._seek(Fraction(cut.start))
-        self._rest = self._decoded()
-        self._ahead = list(self._until_frame(1))
-        self._info = self._known(self._first(cut))
+    def _connect(self, file: Any, threads: int | None, remote: bool) -> None:
+        self._container = demux.open_container(file, name=self._name, remote=remote)
+        try:
+            self._streams = demux.choose(self._container, name=self._name)
+            self._zero = demux.zero(self._container, remote=remote)
+            self._decoder = Decoder(self._streams.video, name=self._name, threads=threads, picture=self._is_picture)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def _is_picture(self) -> bool:
@@ -72,7 +78,9 @@ class VideoSource(Reader):
         for item in self._ahead:
             if isinstance(item, Frame):
                 return item
-        if cut.start and self._decoder.frames:
+        if self._decoder.frames and self._window.closed:
+            raise SourceError(f"{self._name} has no frame between {cut.start:g} s and {cut.end:g} s; try a longer part")
+        if self._decoder.frames:
             raise SourceError(f"start {cut.start:g} s lies beyond the end of {self._name}, which is {float(self._decoder.end):.2f} s long")
         raise SourceError(f"{self._name} holds no frame that can be decoded; wanted a clip with a picture")
 
@@ -187,38 +195,38 @@ class VideoSource(Reader):
 
     # -- seeking ------------------------------------------------------------------------------------------------------------------
 
-    def _seek(self, start: Fraction) -> bool:
-        """Goes to a key frame from which every frame from `start` on can be decoded. False where the container has to be read from
-        its beginning. A container's own seek is only a hint: the frame that comes out is looked at."""
+    def _begin(self, cut: Cut) -> None:
+        """Reads from where the container stands to the first frame that is wanted."""
+        audio = {s.index for s in self._streams.tracks if s.type == "audio"}
+        self._window, self._progress = Window(cut, audio), Progress()
+        self._rest = self._decoded()
+        self._ahead = list(self._until_frame(1))
+
+    def _seek(self, cut: Cut) -> bool:
+        """Begins at a key frame from which every frame from the cut's start on can be decoded. False where there is none. A container's
+        own seek is only a hint (MPEG-TS lands anywhere): what comes out first is looked at."""
         if self._path is None or not demux.has_times(self._container):
             return False
         for back in _SEEK_BACK:
-            target = start - back
-            if target <= 0:
-                break
-            if self._jump(target) and self._lands_before():
-                self._jump(target)
-                return True
-        self._jump(Fraction(0))
+            target = Fraction(cut.start) - back
+            if target > 0 and self._jump(target):
+                self._sought = True
+                self._begin(cut)
+                if self._decoder.first_is_key and self._window.covers(self._decoder.first):
+                    return True
+        self._sought = False
         return False
 
     def _jump(self, seconds: Fraction) -> bool:
         import av
 
         self._decoder.reset()
-        self._progress = Progress()
         try:
             self._container.seek(round((seconds + self._zero) * 1_000_000))
         except av.error.FFmpegError:
             return False
         return True
 
-    def _lands_before(self) -> bool:
-        for packet in self._packets():
-            if packet.stream_index == self._streams.video.index:
-                for frame in self._decoder.decode(packet):
-                    return self._window.covers((frame.pts or 0) * frame.time_base) and not self._decoder.damaged
-        return False
-
     def close(self) -> None:
+        """Closes the container. Streams and packets of it must not be touched any more: PyAV reads freed memory."""
         self._container.close()

@@ -1,0 +1,230 @@
+"""The command line: the only place that prints and exits.
+
+Built on argparse, whose import costs a tenth of what richer ones do: `livematte --help` is to answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from livematte.errors import LivematteError, SettingsError
+
+if TYPE_CHECKING:
+    from livematte.pipeline import Report
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_OUTPUTS = """\
+OUTPUT, by its name:
+  .mov   ProRes 4444 with alpha (default: NAME.matte.mov)    .webm  VP9 with alpha
+  .mkv   FFV1 with alpha, lossless                           .mp4   H.264, no alpha
+  .gif .webp .png  animated                                  folder/ or .zip  PNG pictures
+
+commands:
+  livematte models           the networks: size, licence, whether they are here
+  livematte models fetch NAME
+  livematte doctor           what is installed and what is missing
+
+examples:
+  livematte talk.mp4                           talk.matte.mov, for a video editor
+  livematte talk.mp4 -o talk.webm              for a web page
+  livematte talk.mp4 -b beach.jpg -o new.mp4   over a picture; a video is looped
+  livematte talk.mp4 -b blur -o a.mp4 -o b.mov several outputs from one pass
+  livematte photos/ -o cutouts/                a folder of pictures
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    commands: dict[str, Callable[[list[str]], int]] = {"models": _models, "doctor": _doctor}
+    verbose = "-v" in arguments or "--verbose" in arguments
+    try:
+        if arguments and arguments[0] in commands:
+            return commands[arguments[0]](arguments[1:])
+        return _matte(arguments)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - also a bug of ours is told in two lines, with the traceback for who asks
+        _tell(error, verbose)
+        return USAGE if isinstance(error, SettingsError) else FAILED
+
+
+def _tell(error: Exception, verbose: bool) -> None:
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+        return
+    if not isinstance(error, LivematteError):
+        error.add_note("This is a bug in livematte; -v shows where.")
+    text = str(error) if isinstance(error, LivematteError) else f"unforeseen {type(error).__name__}: {error}"
+    _say("\n".join([f"livematte: {text}", *getattr(error, "__notes__", ())]))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells wrong usage in two lines rather than with the whole usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message}\nTry: livematte --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="livematte",
+        usage="livematte INPUT [-o OUTPUT]... [options]\n       livematte models | doctor",
+        description="Takes people out of video: a clip becomes a video with alpha, or over a new background.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_OUTPUTS,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    add = parser.add_argument
+    add("input", metavar="INPUT", help="a video, a picture, a folder or glob of pictures, a URL, - (standard input), pattern")
+    add("-o", "--output", metavar="OUTPUT", dest="outputs", action="append", help="where to; may be given several times")
+    add("-b", "--background", metavar="BG", help="none (default), green, '#rrggbb', blur[:STRENGTH], a picture, a video (looped)")
+    add("--view", metavar="VIEW", help="auto, composite, cutout, alpha, foreground, triptych")
+    add("--start", metavar="TIME", help="begin here: seconds or m:ss")
+    add("--end", metavar="TIME", help="stop before this")
+    add("--frames", metavar="N", help="at most N frames")
+    _add_matting(parser.add_argument_group("matting").add_argument)
+    _add_files(parser.add_argument_group("files").add_argument)
+    add("-y", "--overwrite", action="store_true", help="overwrite outputs that exist")
+    add("-q", "--quiet", action="store_true", help="errors only")
+    add("-v", "--verbose", action="store_true", help="tell what is used, and tracebacks")
+    add("--report", metavar="FILE.json", help="write what was done, and how long each stage took")
+    add("--version", action="version", version=_Version())
+    return parser
+
+
+def _add_matting(add: Callable[..., Any]) -> None:
+    add("-m", "--model", metavar="NAME", help="a name from `livematte models`, or an .onnx or .pth file (rvm-mobilenetv3)")
+    add("--weights", metavar="PATH", help="where the model's file lies")
+    add("--detail", metavar="PX", help="longest side of the network's picture (auto: 512); 768 or more for people far away")
+    add("--choke", metavar="PX", help="shrink the matte by so many pixels; negative grows it")
+    add("--feather", metavar="PX", help="soften its edge")
+    add("--alpha", metavar="KIND", help="straight (default) or premultiplied")
+    add("--device", metavar="DEV", help="auto, cpu, cuda, cuda:1, mps, xpu")
+    add("--precision", metavar="P", help="auto, fp32, fp16, bf16")
+    add("--runtime", metavar="R", help="auto, onnxruntime, torch")
+    add("--threads", metavar="N", help="CPU threads for the network (all cores)")
+
+
+def _add_files(add: Callable[..., Any]) -> None:
+    add("--codec", metavar="NAME", help="h264, hevc, av1, h264_nvenc, prores, ffv1, vp9, …")
+    add("--crf", metavar="N", help="quality on the encoder's own scale; lower is better")
+    add("--preset", metavar="NAME", help="the encoder's speed preset")
+    add("--bitrate", metavar="RATE", help="such as 8M, instead of --crf")
+
+
+class _Version(str):
+    """The version, looked up only when it is printed."""
+
+    def __mod__(self, values: object) -> str:
+        from importlib.metadata import version
+
+        return f"livematte {version('livematte')}"
+
+
+def _matte(arguments: list[str]) -> int:
+    """The default command."""
+    given = vars(_parser().parse_args(arguments))
+    quiet, verbose = (given.pop(name, False) for name in ("quiet", "verbose"))
+    from livematte.settings import make_settings
+
+    settings = make_settings(**given)
+    from livematte.job import Job, outputs_of
+    from livematte.progress import Progress
+
+    with Progress(quiet=quiet) as progress:
+        progress.say("opening …")
+        with Job(settings, fetching=progress.fetching) as job:
+            if verbose:
+                progress.say(f"{settings.model} by {job.engine.describe}; input {job.info.name}, {'x'.join(map(str, job.info.size))}")
+            progress.expect(job.info)
+            report = _run(job.pipeline.stop, lambda: job.run(progress.show))
+            for note in job.notes():
+                progress.say(f"note: {note}")
+        progress.finish(report, outputs_of(settings))
+    return INTERRUPTED if report.interrupted else DONE
+
+
+def _run(stop: Callable[[], None], work: Callable[[], Report]) -> Report:
+    """The work, with Ctrl-C (or SIGTERM) once finishing what is done, and twice ending at once."""
+
+    def on_signal(number: int, frame: object) -> None:
+        if asked:
+            _say("stopped")
+            import os
+
+            os._exit(INTERRUPTED)  # threads deep in libav or the network do not end when told
+        asked.append(number)
+        _say("\nfinishing what is done; once more to stop at once")
+        stop()
+
+    asked: list[int] = []
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return work()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _models(arguments: list[str]) -> int:
+    parser = _Parser(prog="livematte models", description="Lists the models, or fetches one.", allow_abbrev=False)
+    parser.add_argument("verb", nargs="?", choices=["fetch"])
+    parser.add_argument("name", nargs="?", help="a model's name")
+    parser.add_argument("-q", "--quiet", action="store_true")
+    parser.add_argument("-v", "--verbose", action="store_true")
+    given = parser.parse_args(arguments)
+    from livematte import weights
+
+    if given.verb is None:
+        _list_models()
+        return DONE
+    if given.name is None:
+        raise SettingsError(f"models fetch wants a name; one of {', '.join(weights.MODELS)}")
+    from livematte.progress import Progress
+
+    with Progress(quiet=given.quiet) as progress:
+        path = weights.locate(given.name, progress=progress.fetching)
+    if not given.quiet:
+        print(f"{given.name}: {path}")
+    return DONE
+
+
+def _list_models() -> None:
+    from livematte import weights
+
+    print(f"{'NAME':<18}{'SIZE':>8}  {'LICENCE':<10}STATE")
+    for card in weights.MODELS.values():
+        path = weights.find(card.name)
+        state = "fetchable" if path is None else f"here: {path}" if weights.is_intact(path, card) else f"damaged: {path}"
+        print(f"{card.name:<18}{card.size / 1e6:>5.0f} MB  {card.licence:<10}{state}")
+
+
+def _doctor(arguments: list[str]) -> int:
+    _Parser(prog="livematte doctor", description="Checks what livematte needs.", allow_abbrev=False).parse_args(arguments)
+    from livematte.doctor import checks
+
+    worst = DONE
+    for check in checks():
+        print(f"{'OK  ' if check.ok else 'MEND' if check.needed else 'NONE'}  {check.name:<16}{check.found}")
+        if not check.ok:
+            print(f"      {check.mend}")
+        worst = FAILED if check.needed and not check.ok else worst
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""What livematte needs, checked one by one: each OK, or with the mend."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+_ENCODERS = {
+    "libx264": ".mp4",
+    "prores_ks": ".mov",
+    "libvpx-vp9": ".webm",
+    "ffv1": ".mkv",
+    "libopus": "sound in .webm",
+    "aac": "sound in .mp4",
+}
+
+
+class Check(NamedTuple):
+    """needed: livematte does not work without it."""
+
+    name: str
+    ok: bool
+    found: str
+    mend: str = ""
+    needed: bool = True
+
+
+def checks() -> Iterator[Check]:
+    """All checks, in the order in which they matter; one that breaks is a finding, not an error."""
+    for name, check in _CHECKS.items():
+        try:
+            yield check(name)
+        except Exception as error:  # noqa: BLE001 - a package that breaks while it is imported may raise anything
+            yield Check(
+                name,
+                False,
+                f"{type(error).__name__}: {error}".splitlines()[0],
+                "Install livematte anew: pip install --force-reinstall livematte",
+            )
+
+
+def _python(name: str) -> Check:
+    ok = sys.version_info >= (3, 11)
+    return Check(name, ok, f"{platform.python_version()} on {platform.platform(terse=True)}", "Install Python 3.11 or newer")
+
+
+def _torch(name: str) -> Check:
+    import torch
+
+    from livematte.engines.torch_engine import present_devices
+
+    return Check(name, True, f"{torch.__version__}, devices: {', '.join(present_devices())}")
+
+
+def _onnxruntime(name: str) -> Check:
+    import onnxruntime
+
+    from livematte.engines import available_cores
+
+    return Check(name, True, f"{onnxruntime.__version__}, {available_cores()} cores")
+
+
+def _opencv(name: str) -> Check:
+    import cv2
+
+    return Check(name, True, cv2.__version__)
+
+
+def _pyav(name: str) -> Check:
+    import av
+
+    missing = [f"{codec} ({use})" for codec, use in _ENCODERS.items() if codec not in av.codecs_available]
+    found = f"{av.__version__}, " + (f"without {', '.join(missing)}" if missing else f"with {', '.join(_ENCODERS)}")
+    return Check(name, not missing, found, "Install PyAV's own wheel: pip install --force-reinstall --only-binary=av av")
+
+
+def _alpha_webm(name: str) -> Check:
+    import av
+
+    ok = "libvpx-vp9" in av.codecs_available
+    return Check(name, ok, "VP9 alpha is read and written" if ok else "libvpx is missing", "Install PyAV's own wheel", needed=False)
+
+
+def _weights(name: str) -> Check:
+    from livematte import weights
+
+    for card in weights.MODELS.values():
+        path = weights.find(card.name)
+        mend = f"livematte models fetch {card.name}"
+        if path is None:
+            return Check(name, False, f"{card.name} is not here; it is fetched when first used", mend, needed=False)
+        if not weights.is_intact(path, card):
+            return Check(name, False, f"{path} is damaged", f"Delete it, then: {mend}")
+    return Check(name, True, ", ".join(weights.MODELS))
+
+
+def _writing(name: str, folder: Path | None = None) -> Check:
+    folder = folder or Path.cwd()
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return Check(name, True, f"into {folder}")
+    except OSError as error:
+        return Check(name, False, f"not into {folder}: {error.strerror}", "Name an output elsewhere with -o", needed=False)
+
+
+def _cache(name: str) -> Check:
+    from livematte import weights
+
+    folder = weights.cache_dir()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    found = _writing(name, existing)
+    return found._replace(found=str(folder) if found.ok else found.found, mend="Set LIVEMATTE_CACHE to a folder that can be written")
+
+
+def _virtual_camera(name: str) -> Check:
+    try:
+        return Check(name, True, f"pyvirtualcam {version('pyvirtualcam')}", needed=False)
+    except PackageNotFoundError:
+        return Check(name, False, "pyvirtualcam is missing", "pip install pyvirtualcam", needed=False)
+
+
+def _terminal(name: str) -> Check:
+    return Check(name, True, "live progress" if sys.stderr.isatty() else "no terminal: plain progress lines")
+
+
+_CHECKS: dict[str, Callable[[str], Check]] = {
+    "Python": _python,
+    "torch": _torch,
+    "onnxruntime": _onnxruntime,
+    "OpenCV": _opencv,
+    "PyAV": _pyav,
+    "WebM alpha": _alpha_webm,
+    "weights": _weights,
+    "cache": _cache,
+    "writing": _writing,
+    "virtual camera": _virtual_camera,
+    "terminal": _terminal,
+}
