@@ -301,11 +301,12 @@ def _colour(picture: av.VideoFrame, fmt: PixelFormat) -> Colour:
     return Colour(int(picture.color_primaries), int(picture.color_trc), colours.RGB_MATRIX if fmt.family == "gbr" else matrix, full)
 
 
-def to_av(frame: Frame, name: str | None = None) -> av.VideoFrame:
+def to_av(frame: Frame, name: str | None = None, *, limited: bool = False) -> av.VideoFrame:
     """A Frame as a new PyAV frame in the libav format `name` (the frame's own if None).
 
     Colour planes in another layout or depth are converted by libswscale inside the frame's own matrix and range. A format with alpha
-    gets pha (opaque where None), rounded to nearest at that depth."""
+    gets pha (opaque where None), rounded to nearest at that depth. limited: full-range Y'CbCr becomes limited, for codecs that know
+    no other."""
     import av
 
     fmt, has_alpha = (frame.format, False) if name is None else _known(name)
@@ -314,11 +315,14 @@ def to_av(frame: Frame, name: str | None = None) -> av.VideoFrame:
     picture = av.VideoFrame(*frame.size, frame.format.name)
     for i, plane in enumerate(frame.planes):
         _view(picture.planes[i], frame.format, i)[...] = plane
-    if fmt != frame.format:
-        picture = _converted(picture, frame, fmt)
+    colour = colour_in(frame, fmt)
+    if limited and colour.full_range and fmt.family != "gbr":
+        colour = replace(colour, full_range=False)
+    if fmt != frame.format or colour.full_range != frame.colour.full_range:
+        picture = _converted(picture, frame, replace(frame, format=fmt, colour=colour))
     if has_alpha:
         picture = _with_alpha(picture, frame, fmt, str(name))
-    tag(picture, frame, colour_in(frame, fmt))
+    tag(picture, frame, colour)
     return picture
 
 
@@ -346,15 +350,16 @@ def _known(name: str) -> tuple[PixelFormat, bool]:
     return known
 
 
-def _converted(picture: av.VideoFrame, frame: Frame, fmt: PixelFormat) -> av.VideoFrame:
+def _converted(picture: av.VideoFrame, frame: Frame, like: Frame) -> av.VideoFrame:
+    """`picture`, which holds the frame's planes, in the format and range of `like`."""
     matrix = frame.colour.matrix_for(frame.size[1])
     # Both ends are named, or libswscale takes BT.601 for one of them.
     return picture.reformat(
-        format=fmt.name,
+        format=like.format.name,
         src_colorspace=matrix,
         dst_colorspace=matrix,
         src_color_range=2 if frame.full_range else 1,
-        dst_color_range=2 if replace(frame, colour=colour_in(frame, fmt), format=fmt).full_range else 1,
+        dst_color_range=2 if like.full_range else 1,
     )
 
 

@@ -62,8 +62,28 @@ def test_pictures_without_a_time_follow_each_other_at_the_sources_rate(tmp_path:
 
 @pytest.mark.parametrize(
     "pixels",
-    "yuva420p yuva422p yuva444p yuva420p10le yuva422p10le yuva444p12le yuva420p16le gbrap gbrap12le "
-    "yuv420p yuv422p10le yuv444p12le gbrp gbrp10le gray gray10le yuv440p yuv411p nv12 p010le".split(),
+    [
+        "yuva420p",
+        "yuva422p",
+        "yuva444p",
+        "yuva420p10le",
+        "yuva422p10le",
+        "yuva444p12le",
+        "yuva420p16le",
+        "gbrap",
+        "gbrap12le",
+        "yuv420p",
+        "yuv422p10le",
+        "yuv444p12le",
+        "gbrp",
+        "gbrp10le",
+        "gray",
+        "gray10le",
+        "yuv440p",
+        "yuv411p",
+        "nv12",
+        "p010le",
+    ],
 )
 def test_ffv1_keeps_every_sample(tmp_path: Path, pixels: str) -> None:
     frames = clip(pixels)
@@ -211,7 +231,7 @@ def test_full_range_becomes_limited_where_the_codec_cannot_say_it(tmp_path: Path
     write(tmp_path / "a.mov", [white])
     got = read(tmp_path / "a.mov")[0]
     assert not got.full_range
-    assert abs(float(np.median(got.planes[0])) - 940) <= 2  # white in 10 bits
+    assert abs(float(np.median(got.planes[0])) - 940) <= 4  # white in 10 bits; libswscale is off by one level of 8
 
 
 def test_rgb_is_written_as_limited_ycbcr_with_its_matrix_named(tmp_path: Path) -> None:

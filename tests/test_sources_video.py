@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 from livematte.colour import Colour
 from livematte.frame import Frame
-from livematte.sources import open_source
+from livematte.sources import Cut, open_source
 
 
 def read(path: Path | str) -> tuple[list[Frame], list[Any]]:
@@ -189,7 +190,8 @@ def test_an_animation_is_a_clip_and_one_picture_is_still(tmp_path: Path) -> None
         assert [f.label for f in source] == ["one"]
 
 
-def test_standard_input_that_cannot_be_rewound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("cut", "wanted"), [(Cut(), range(30)), (Cut(start=0.5, frames=5), range(15, 20))])
+def test_standard_input_that_cannot_be_rewound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: Cut, wanted: range) -> None:
     data = media.clip(tmp_path / "a.mkv", frames=30, audio=["eng"]).read_bytes()
     end, begin = os.pipe()
 
@@ -201,10 +203,23 @@ def test_standard_input_that_cannot_be_rewound(tmp_path: Path, monkeypatch: pyte
     thread.start()
     with io.TextIOWrapper(os.fdopen(end, "rb")) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        frames, packets = read("-")
+        with open_source("-", cut=cut) as source:
+            items = list(source.items())
+        stdin.buffer.read()  # the writer may still be at it
     thread.join()
-    assert len(frames) == 30
-    assert len(packets) > 30
+    frames = [i for i in items if isinstance(i, Frame)]
+    assert len(frames) == len(wanted) < len(items)
+    assert all(same(f, media.planes(i)) for f, i in zip(frames, wanted, strict=True))
+
+
+def test_leaving_early_releases_the_file(tmp_path: Path) -> None:
+    path = media.clip(tmp_path / "a.mp4", frames=30)
+    with open_source(path) as source:
+        first = next(iter(source))
+    gc.collect()
+    open_files = [os.path.realpath(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")] if os.path.isdir("/proc/self/fd") else []
+    assert str(path) not in open_files
+    assert same(first, media.planes(0))  # a frame outlives its source
 
 
 def test_a_name_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

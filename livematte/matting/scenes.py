@@ -1,7 +1,8 @@
 """Scenes: hard cuts found on a tiny luma picture, and a look ahead at each scene's first frames.
 
 A recurrent network's error falls over its first ~15 frames. A clip's frames are all there, so a scene's first ones are played to the
-network backwards before they count: measured on eight clips with known alpha, see docs/quality.md.
+network backwards before they count. Mean absolute error of the first four frames, x1e3, on eight clips with known alpha:
+4.31 4.64 4.32 3.94 without; 3.79 4.21 4.01 3.72 with six frames; 3.73 4.14 3.95 3.68 with ten.
 """
 
 from __future__ import annotations

@@ -20,17 +20,8 @@ _INTERLEAVED = {"bgra": "gbrap", "argb": "gbrap", "bgr0": "gbrp", "rgb24": "gbrp
 
 def picture(frame: Frame, name: str, *, full_range: bool = True) -> av.VideoFrame:
     """The frame as a new PyAV frame in libav format `name`. full_range: False makes full range limited, for codecs that cannot say it."""
-    made = to_av(frame, _INTERLEAVED.get(name, name))
-    if name in _INTERLEAVED:
-        return made.reformat(format=name)
-    if full_range or not frame.full_range or made.color_range != 2:
-        return made
-    matrix = frame.colour.matrix_for(frame.size[1])
-    limited = made.reformat(format=name, src_colorspace=matrix, dst_colorspace=matrix, src_color_range=2, dst_color_range=1)
-    limited.pts, limited.time_base, limited.duration = made.pts, made.time_base, made.duration
-    limited.colorspace, limited.color_primaries, limited.color_trc = made.colorspace, made.color_primaries, made.color_trc
-    limited.color_range = 1
-    return limited
+    made = to_av(frame, _INTERLEAVED.get(name, name), limited=not full_range)
+    return made.reformat(format=name) if name in _INTERLEAVED else made
 
 
 def even(frame: Frame) -> Frame:

@@ -39,13 +39,13 @@ def plan_clip(frame: Frame, *, kind: Kind, encoding: Encoding, like: SourceInfo,
         frame.time_base if frame.pts is not None else 1 / rate,
         rate,
         draw,
-        options=_options(codec, name_of_pixels, encoding),
+        options=_options(codec, encoding, name_of_pixels, field_order),
         bitrate=encoding.bitrate,
         threads=encoding.threads or codecs.ENCODER_THREADS,
         tag=codec.tag if kind.container in ("mp4", "mov") else "",
         sample_aspect=Fraction(1) if squared else frame.sample_aspect,
         field_order=field_order,
-        metadata=tags(like.video_metadata) | ({"alpha_mode": "1"} if alpha and codec.family == "vp9" else {}),
+        metadata=tags(like.video_metadata),
         notes=(*_unused(codec, encoding), *_changes(frame, codec, kind, draw)),
     )
 
@@ -57,8 +57,10 @@ def _codec(frame: Frame, kind: Kind, encoding: Encoding) -> Codec:
     return codecs.find(encoding.codec or ("hevc" if deep else kind.codecs[0]), kind.codecs, odd=odd)
 
 
-def _options(codec: Codec, name_of_pixels: str, encoding: Encoding) -> dict[str, str]:
+def _options(codec: Codec, encoding: Encoding, name_of_pixels: str, field_order: str) -> dict[str, str]:
     options = dict(codec.options)
+    if codec.encoder == "libx264" and field_order:
+        options["x264-params"] = f"{field_order}=1"  # it takes every frame for top field first otherwise
     if codec.family == "prores":
         options["profile"] = "4" if "444" in name_of_pixels else "3"  # 4444, 422 HQ
     if codec.preset and encoding.preset:

@@ -70,7 +70,7 @@ class VideoSink:
         import av
 
         plan = self._plan(frame)
-        container = av.open(str(self._target.part), "w", format=self._kind.container, container_options=_MUXER.get(self._kind.container))
+        container = av.open(str(self._target.part), "w", format=self._kind.container, container_options=_muxer_options(self._kind, plan))
         self._container = container
         self._encoder = Encoder(container, plan, frame)
         tracks = [track for track in self._like.tracks if self._kind.new_audio]
@@ -152,6 +152,15 @@ class VideoSink:
             self.close()
         else:
             self.abandon(keep=False)
+
+
+def _muxer_options(kind: Kind, plan: Plan) -> dict[str, str]:
+    options = dict(_MUXER.get(kind.container, {}))
+    if kind.container in ("mov", "mp4"):
+        # A late start is written in the whole file's units, 1/1000 s unless told so: these hold a frame's time exactly.
+        unit = plan.time_base.denominator
+        options["movie_timescale"] = str(unit * -(-1000 // unit))
+    return options
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 _SEGMENT = b"\x18\x53\x80\x67"
 _MEDIA_BOXES = (b"mdat", b"moof", b"moov")
+_FIRST_BOXES = (b"ftyp", b"styp", b"wide", b"moov", b"mdat")
 
 
 class Progress:
@@ -53,7 +55,18 @@ def is_short(path: Path) -> bool:
             return _matroska_end(file) > size
         if head[:4] == b"RIFF":
             return int.from_bytes(head[4:8], "little") + 8 > size
-        return head[4:8] in (b"ftyp", b"wide", b"moov", b"mdat", b"styp") and _boxes_end(file, size) > size
+        boxes = _boxes(file, size) if head[4:8] in _FIRST_BOXES else iter(())
+        return any(end > size for name, end in boxes if name in _MEDIA_BOXES)
+
+
+def lacks_index(path: Path) -> bool:
+    """Whether a file is an MP4 whose index (moov) is missing. It is written last, so a broken recording has none."""
+    try:
+        with path.open("rb") as file:
+            boxes = list(_boxes(file, path.stat().st_size))
+    except OSError:
+        return False
+    return bool(boxes) and boxes[0][0] in _FIRST_BOXES and all(name != b"moov" for name, _ in boxes)
 
 
 def _matroska_end(file: BinaryIO) -> int:
@@ -69,17 +82,14 @@ def _matroska_end(file: BinaryIO) -> int:
     return 0 if unknown else at + length + value
 
 
-def _boxes_end(file: BinaryIO, size: int) -> int:
-    """Where the last box of an MP4 ends that holds media; boxes follow each other as (length, name, content)."""
-    at = end = 0
+def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
+    """(name, where it ends) of an MP4's boxes, which follow each other as (length, name, content); the last may end beyond the file."""
+    at = 0
     while at + 8 <= size:
         file.seek(at)
         head = file.read(16)
         length = int.from_bytes(head[:4], "big")
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
-        if length < 8:
-            break  # 0: to the end of the file
-        at += length
-        end = at if head[4:8] in _MEDIA_BOXES else end
-    return end
+        at = at + length if length >= 8 else size  # 0: to the end of the file
+        yield head[4:8], at

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from livematte.errors import SourceError
+from livematte.sources.damage import lacks_index
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -62,20 +63,11 @@ def _why_not(error: Exception, file: Any, name: str) -> str:
         return f"{name}: this build of libav does not speak {scheme}; wanted http(s), rtsp, rtmp(s), udp, tcp or a file"
     if isinstance(file, str) and not local:
         return f"{name} cannot be opened: {reason}; check the address"
-    if local and _lost_its_index(Path(file.removeprefix("file:"))):
+    if local and lacks_index(Path(file.removeprefix("file:"))):
         return (
             f"{name} has no index (moov): its end is missing, as after a broken copy or recording; copy it again, or mend it with untrunc"
         )
     return f"{name} cannot be read ({reason}); wanted {_WANTED_PIPED if name == STANDARD_INPUT else _WANTED}"
-
-
-def _lost_its_index(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            head = file.read(64)
-    except OSError:
-        return False
-    return head[4:8] == b"ftyp" or head[4:8] in (b"wide", b"mdat")
 
 
 def choose(container: InputContainer, *, name: str) -> Streams:

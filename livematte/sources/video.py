@@ -67,11 +67,10 @@ class VideoSource(Reader):
         name = self._container.format.name
         return name == "image2" or name.endswith("_pipe") or name in _ANIMATED
 
-    def _until_frame(self, count: int) -> Iterator[Frame | av.Packet[Any]]:
+    def _until_frame(self) -> Iterator[Frame | av.Packet[Any]]:
         for item in self._rest:
             yield item
-            count -= isinstance(item, Frame)
-            if not count:
+            if isinstance(item, Frame):
                 return
 
     def _first(self, cut: Cut) -> Frame:
@@ -117,7 +116,7 @@ class VideoSource(Reader):
 
     def _is_still(self) -> bool:
         if self._container.format.name in _ANIMATED:
-            self._ahead += self._until_frame(1)
+            self._ahead += self._until_frame()
         return self._is_picture and sum(isinstance(i, Frame) for i in self._ahead) == 1
 
     def _whole_seconds(self) -> float | None:
@@ -200,7 +199,7 @@ class VideoSource(Reader):
         audio = {s.index for s in self._streams.tracks if s.type == "audio"}
         self._window, self._progress = Window(cut, audio), Progress()
         self._rest = self._decoded()
-        self._ahead = list(self._until_frame(1))
+        self._ahead = list(self._until_frame())
 
     def _seek(self, cut: Cut) -> bool:
         """Begins at a key frame from which every frame from the cut's start on can be decoded. False where there is none. A container's
