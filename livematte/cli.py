@@ -6,15 +6,13 @@ Built on argparse, whose import costs a tenth of what richer ones do: `livematte
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from livematte.errors import LivematteError, SettingsError
-
-if TYPE_CHECKING:
-    from livematte.pipeline import Report
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -42,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     commands: dict[str, Callable[[list[str]], int]] = {"models": _models, "doctor": _doctor}
-    verbose = "-v" in arguments or "--verbose" in arguments
+    verbose = any(re.fullmatch(r"--verbose|-[qvy]*v[qvy]*", argument) for argument in arguments)
     try:
         if arguments and arguments[0] in commands:
             return commands[arguments[0]](arguments[1:])
@@ -102,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-q", "--quiet", action="store_true", help="errors only")
     add("-v", "--verbose", action="store_true", help="tell what is used, and tracebacks")
     add("--report", metavar="FILE.json", help="write what was done, and how long each stage took")
-    add("--version", action="version", version=_Version())
+    add("--version", action=_Version, nargs=0, help="tell the version")
     return parser
 
 
@@ -126,13 +124,14 @@ def _add_files(add: Callable[..., Any]) -> None:
     add("--bitrate", metavar="RATE", help="such as 8M, instead of --crf")
 
 
-class _Version(str):
-    """The version, looked up only when it is printed."""
+class _Version(argparse.Action):
+    """Prints the version, looked up only when it is asked for."""
 
-    def __mod__(self, values: object) -> str:
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from importlib.metadata import version
 
-        return f"livematte {version('livematte')}"
+        print(f"livematte {version('livematte')}")
+        parser.exit()
 
 
 def _matte(arguments: list[str]) -> int:
@@ -145,38 +144,48 @@ def _matte(arguments: list[str]) -> int:
     from livematte.job import Job, outputs_of
     from livematte.progress import Progress
 
-    with Progress(quiet=quiet) as progress:
-        progress.say("opening …")
+    with Progress(quiet=quiet) as progress, _Signals(progress.close) as signals:
+        progress.wait("opening …")
         with Job(settings, fetching=progress.fetching) as job:
             if verbose:
                 progress.say(f"{settings.model} by {job.engine.describe}; input {job.info.name}, {'x'.join(map(str, job.info.size))}")
             progress.expect(job.info)
-            report = _run(job.pipeline.stop, lambda: job.run(progress.show))
+            signals.finish = job.pipeline.stop
+            report = job.run(progress.show)
             for note in job.notes():
                 progress.say(f"note: {note}")
         progress.finish(report, outputs_of(settings))
     return INTERRUPTED if report.interrupted else DONE
 
 
-def _run(stop: Callable[[], None], work: Callable[[], Report]) -> Report:
-    """The work, with Ctrl-C (or SIGTERM) once finishing what is done, and twice ending at once."""
+class _Signals:
+    """What Ctrl-C and SIGTERM do: once, they call `finish`, or raise KeyboardInterrupt while that is None, as there is nothing to
+    finish yet; twice, they end the program at once, after `leave`."""
 
-    def on_signal(number: int, frame: object) -> None:
-        if asked:
-            _say("stopped")
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self.finish: Callable[[], None] | None = None
+        self._leave = leave
+        self._asked = False
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if self._asked:
             import os
 
+            self._leave()
+            _say("stopped")
             os._exit(INTERRUPTED)  # threads deep in libav or the network do not end when told
-        asked.append(number)
+        self._asked = True
+        if self.finish is None:
+            raise KeyboardInterrupt
         _say("\nfinishing what is done; once more to stop at once")
-        stop()
+        self.finish()
 
-    asked: list[int] = []
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        return work()
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
 
 
@@ -196,7 +205,7 @@ def _models(arguments: list[str]) -> int:
         raise SettingsError(f"models fetch wants a name; one of {', '.join(weights.MODELS)}")
     from livematte.progress import Progress
 
-    with Progress(quiet=given.quiet) as progress:
+    with Progress(quiet=given.quiet) as progress, _Signals(progress.close):
         path = weights.locate(given.name, progress=progress.fetching)
     if not given.quiet:
         print(f"{given.name}: {path}")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _ENCODERS = {
     "libx264": ".mp4",
-    "prores_ks": ".mov",
+    "prores_aw": ".mov",
     "libvpx-vp9": ".webm",
     "ffv1": ".mkv",
     "libopus": "sound in .webm",

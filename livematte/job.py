@@ -67,7 +67,7 @@ class Job:
 
     def notes(self) -> list[str]:
         """What the source and the sinks have to tell once."""
-        return [*self.info.notes, *(note for sink in self.sinks for note in getattr(sink, "notes", ()))]
+        return [*self.info.notes, *(note for sink in self.sinks for note in sink.notes)]
 
     def __enter__(self) -> Job:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
@@ -24,9 +25,11 @@ class Progress:
 
         self._quiet = quiet
         self._console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
-        self._live = not quiet and self._console.is_terminal
+        # FORCE_COLOR makes rich take a log file for a terminal
+        self._live = not quiet and self._console.is_interactive and sys.stderr.isatty()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
+        self._is_fetching = False
         self._expected: int | None = None
         self._told = time.monotonic()
 
@@ -34,16 +37,20 @@ class Progress:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._stop()
+        self.close()
 
     def say(self, text: str) -> None:
         """One line, at once."""
         if not self._quiet:
             self._console.print(text)
 
+    def wait(self, text: str) -> None:
+        """What takes a moment, shown until something else is; nothing where there is no terminal."""
+        if self._live:
+            self._start(text, total=None)
+
     def expect(self, info: SourceInfo) -> None:
         """Frames are going to be shown; how many, where that is known."""
-        self._stop()
         self._expected = info.frames
         if self._live:
             self._start("{task.completed:.0f}{task.fields[of]} frames", total=info.frames, of=f"/{info.frames}" if info.frames else "")
@@ -52,32 +59,42 @@ class Progress:
         fps, busy = report.fps, f"slowest: {report.bottleneck}" if report.bottleneck else ""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=report.frames_out, tail=f"{fps:.1f} fps  {self._left(report)}{busy}")
-        elif not self._quiet and time.monotonic() - self._told >= _PLAIN_EVERY:
-            self._told = time.monotonic()
+        elif self._is_due():
             of = f"/{self._expected}" if self._expected else ""
             self.say(f"{report.frames_out}{of} frames, {fps:.1f} fps, {self._left(report)}{busy}")
 
     def fetching(self, done: int, total: int) -> None:
         """Bytes of a model's weights that have come."""
-        if self._live and self._bar is None:
+        if self._live and not self._is_fetching:
+            self._is_fetching = True
             self._start("{task.completed:.0f}/{task.total:.0f} MB of weights", total=total / 1e6)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done / 1e6)
-        elif done >= total:
-            self.say(f"weights: {total / 1e6:.0f} MB fetched")
-        if done >= total:
-            self._stop()
+        elif done >= total or self._is_due():
+            self.say(f"weights: {done / 1e6:.0f}/{total / 1e6:.0f} MB fetched")
 
     def finish(self, report: Report, outputs: Sequence[str]) -> None:
         """The last line: what was done and where it lies."""
-        self._stop()
-        done = f"{report.frames_out} frames in {report.seconds:.1f} s ({report.fps:.1f} fps)"
+        self.close()
+        done = f"{report.frames_out} frame{'s' * (report.frames_out != 1)} in {report.seconds:.1f} s ({report.fps:.1f} fps)"
         if not report.interrupted:
             self.say(f"{done}: {', '.join(outputs)}")
         elif report.parts:
             self.say(f"interrupted after {done}; what is done so far: {', '.join(map(str, report.parts))}")
         else:
             self.say("interrupted before the first frame; nothing was written")
+
+    def close(self) -> None:
+        """Takes the live line away and gives the terminal its cursor back."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = self._task = None
+
+    def _is_due(self) -> bool:
+        """Whether it is time for another plain line."""
+        due = not self._quiet and time.monotonic() - self._told >= _PLAIN_EVERY
+        self._told = time.monotonic() if due else self._told
+        return due
 
     def _left(self, report: Report) -> str:
         if not self._expected or not report.fps:
@@ -89,12 +106,8 @@ class Progress:
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
 
+        self.close()
         columns = (BarColumn(bar_width=24), TextColumn(text), TextColumn("{task.fields[tail]}"))
         self._bar = Bar(*columns, console=self._console, transient=True)
         self._task = self._bar.add_task("", total=total, of=of, tail="")
         self._bar.start()
-
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = self._task = None

@@ -183,7 +183,7 @@ def test_small_views_are_means(make_frame: MakeFrame, name: str) -> None:
 
 def test_small_views_without_area_are_samples(make_frame: MakeFrame) -> None:
     frame = make_frame("gray", colour=Colour(full_range=True))
-    sampled = frame.rgb((8, 6), area=False)[..., 0]
+    sampled = frame.rgb((8, 6), smooth=False)[..., 0]
     corners = frame.planes[0].reshape(6, 8, 8, 8)[:, 3:5, :, 3:5].mean((1, 3))  # half-way between the four in a block's middle
     np.testing.assert_allclose(sampled * 255, corners, atol=0.51)  # OpenCV rounds to a code
     np.testing.assert_allclose(frame.rgb((8, 6))[..., 0] * 255, frame.planes[0].reshape(6, 8, 8, 8).mean((1, 3)), atol=0.51)

@@ -37,10 +37,10 @@ def clip(
     return [replace(media.frame(i, size, pixels), pts=pts, **timed) for i, pts in enumerate(times)]
 
 
-def write(path: Path, frames: Iterable[Frame], *, encoding: Encoding | None = None, **info: Any) -> Sink:
+def write(path: Path, sent: Iterable[Frame], *, encoding: Encoding | None = None, **info: Any) -> Sink:
     """Writes the frames and closes; gives the sink for its notes."""
     with open_sink(path, like=like(**info), encoding=encoding or Encoding()) as sink:
-        for frame in frames:
+        for frame in sent:
             sink.send(frame)
     return sink
 

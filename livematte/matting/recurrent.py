@@ -27,11 +27,12 @@ class RecurrentMatter:
 
     def step(self, frame: Frame) -> Matte:
         if self._cuts.starts_scene(frame):
-            self.reset()
+            self._rec = None
         return refine(frame, self._run(frame))
 
     def reset(self) -> None:
         self._rec = None
+        self._cuts = CutDetector()
 
     def prime(self, frames: Sequence[Frame]) -> None:
         """Plays the scene's frames backwards, so that the state is settled when its first frame comes; a lone frame is repeated."""
@@ -54,13 +55,15 @@ def small_picture(frame: Frame, detail: int) -> NDArray[np.float32]:
 
 
 def small_size(frame: Frame, detail: int) -> Size:
-    """The frame's size as it is shown, with square pixels, its longest side at most `detail`; a frame's own size is never exceeded."""
-    width, height = frame.size[0] * float(frame.sample_aspect), float(frame.size[1])
+    """The frame's size with square pixels, its longest side at most `detail`; neither side is ever longer than the frame's own."""
+    aspect = float(frame.sample_aspect)
+    width, height = frame.size[0] * min(1.0, aspect), frame.size[1] / max(1.0, aspect)
     ratio = min(1.0, detail / max(width, height))
-    if ratio == 1.0:
+    if ratio == aspect == 1.0:
         return frame.size
-    return _snapped(width * ratio), _snapped(height * ratio)
+    return _snapped(width * ratio, frame.size[0]), _snapped(height * ratio, frame.size[1])
 
 
-def _snapped(side: float) -> int:
-    return max(_GRAIN, round(side / _GRAIN) * _GRAIN)
+def _snapped(side: float, limit: int) -> int:
+    nearest = max(_GRAIN, round(side / _GRAIN) * _GRAIN)
+    return nearest if nearest <= limit else limit // _GRAIN * _GRAIN or limit

@@ -10,6 +10,7 @@ is that of the full-size arithmetic.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -17,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte.colour import PQ
-from livematte.frame import Frame, Matte, Plane, Size, shrink, to_integers
+from livematte.frame import Frame, Matte, PixelFormat, Plane, Size, shrink, to_integers
 
 Array = NDArray[np.float32]
-_STRIP = 16  # small rows that are searched for runs of undecided samples at a time
+_STRIP = 12  # small rows that are searched for runs of undecided samples at a time
 
 
 class Box(NamedTuple):
@@ -41,13 +42,14 @@ def refine(frame: Frame, coef: Array) -> Matte:
     width, height = frame.size
     undecided, inside = _decided(coef)
     pha = cv2.resize(inside, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-    planes = tuple(np.array(p) for p in frame.planes)
+    matte = Matte(pha, frame.with_planes(tuple(np.array(p) for p in frame.planes)))
     packed = cv2.merge(list(coef[:4])), cv2.merge(list(coef[4:]))
+    whole = _on_whole_chroma(frame)
     for box in _boxes(undecided, frame):
-        _refine_box(frame, packed, box, pha, planes)
+        _refine_box(_rgb_in(whole, box), packed, box, matte)
     if frame.pha is not None:
         pha *= frame.pha
-    return Matte(pha, frame.with_planes(planes))
+    return matte
 
 
 def _decided(coef: Array) -> tuple[NDArray[np.bool_], Array]:
@@ -67,7 +69,8 @@ def _boxes(undecided: NDArray[np.bool_], frame: Frame) -> Iterator[Box]:
     small = undecided.shape[::-1]
     for top in range(0, small[1], _STRIP):
         bottom = min(top + _STRIP, small[1])
-        busy = np.flatnonzero(undecided[top:bottom].any(axis=0))
+        # Pixels are rounded up to whole chroma samples: those of the strip above that this leaves over are this one's.
+        busy = np.flatnonzero(undecided[max(0, top + 1 - frame.format.sub[1]) : bottom].any(axis=0))
         if not len(busy):
             continue
         breaks = np.flatnonzero(np.diff(busy) > _STRIP)
@@ -81,20 +84,32 @@ def _pixels(box: Box, small: Size, frame: Frame) -> Box:
     (width, height), (across, down) = frame.size, frame.format.sub
     left, right = (x * width // small[0] // across * across for x in (box.left, box.right))
     top, bottom = (y * height // small[1] // down * down for y in (box.top, box.bottom))
-    return Box(left, top, width if box.right == small[0] else right + across, height if box.bottom == small[1] else bottom)
+    right = width if box.right == small[0] else min(right + across, width)
+    return Box(left, top, right, height if box.bottom == small[1] else bottom)
 
 
-def _refine_box(frame: Frame, packed: tuple[Array, Array], box: Box, pha: Array, planes: tuple[Plane, ...]) -> None:
-    """Writes pha and the foreground colour of one box in place."""
-    rgb = _rgb_in(frame, box)
+def _on_whole_chroma(frame: Frame) -> Frame:
+    """The frame, its last luma row and column repeated where the size is odd: all of it and any box then see chroma in one place."""
+    (width, height), (across, down) = frame.size, frame.format.sub
+    right, below = -width % across, -height % down
+    if not (right or below):
+        return frame
+    luma = cv2.copyMakeBorder(frame.planes[0], 0, below, 0, right, cv2.BORDER_REPLICATE)
+    tags = replace(frame.colour, matrix=frame.colour.matrix_for(height))
+    return replace(frame, planes=(luma, *frame.planes[1:]), colour=tags, pha=None)
+
+
+def _refine_box(rgb: Array, packed: tuple[Array, Array], box: Box, matte: Matte) -> None:
+    """Writes pha and the foreground colour of one box in place. rgb: the source's, of the box."""
+    fgr = matte.fgr
     source = cv2.transform(rgb, _WITH_MEAN)
-    slope, offset = (_enlarged(part, box, frame.size) for part in packed)
+    slope, offset = (_enlarged(part, box, fgr.size) for part in packed)
     values = cv2.add(cv2.multiply(slope, source), offset)
     here = np.clip(values[..., 3], 0, 1)
-    pha[box.top : box.bottom, box.left : box.right] = here
-    if frame.colour.transfer != PQ:  # the network saw a PQ picture toned down: its residual does not fit the picture's own codes
+    matte.pha[box.top : box.bottom, box.left : box.right] = here
+    if fgr.colour.transfer != PQ:  # the network saw a PQ picture toned down: its residual does not fit the picture's own codes
         residual = cv2.subtract(np.clip(cv2.add(source, values), 0, 1), source)[..., :3]
-        _add(planes, frame.delta_planes(residual), (here > 0) & (here < 1), frame, box)
+        _add(fgr, fgr.delta_planes(residual), (here > 0) & (here < 1), box)
 
 
 def _rgb_in(frame: Frame, box: Box) -> Array:
@@ -117,18 +132,20 @@ def _enlarged(part: Array, box: Box, size: Size) -> Array:
 _WITH_MEAN = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]], np.float32)
 
 
-def _add(planes: tuple[Plane, ...], delta: Array, where: NDArray[np.bool_], frame: Frame, box: Box) -> None:
+def _add(fgr: Frame, delta: Array, where: NDArray[np.bool_], box: Box) -> None:
     """Adds channel differences (h, w, C) in code values to the planes' box, chroma as the mean over what a sample covers."""
     left, top, right, bottom = box
-    across, down = frame.format.sub
+    across, down = fgr.format.sub
     channels = [c * where for c in cv2.split(delta)]
-    chroma = [shrink(c, frame.format.sub) for c in channels[1:]]
-    if frame.format.family == "semi":
+    chroma = [shrink(c, fgr.format.sub) for c in channels[1:]]
+    if fgr.format.family == "semi":
         chroma = [np.dstack(chroma)]
-    _add_to(planes[0][top:bottom, left:right], channels[0], frame.depth)
-    for plane, difference in zip(planes[1:], chroma, strict=True):
-        _add_to(plane[top // down : -(-bottom // down), left // across : -(-right // across)], difference, frame.depth)
+    _add_to(fgr.planes[0][top:bottom, left:right], channels[0], fgr.format)
+    for plane, difference in zip(fgr.planes[1:], chroma, strict=True):
+        _add_to(plane[top // down : -(-bottom // down), left // across : -(-right // across)], difference, fgr.format)
 
 
-def _add_to(samples: Plane, difference: Array, bits: int) -> None:
-    samples[...] = to_integers(samples + difference, bits)
+def _add_to(samples: Plane, difference: Array, fmt: PixelFormat) -> None:
+    # p010 and its like are read without their low bits: rounding happens above these, as in to_planes.
+    values = (samples + difference) * np.float32(1 / (1 << fmt.shift))
+    samples[...] = to_integers(values, fmt.bits) << fmt.shift

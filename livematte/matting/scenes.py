@@ -21,33 +21,35 @@ WARM_UP = 6
 _TINY = (32, 18)
 _LEAST_CHANGE = 0.08  # of the luma range, mean over the tiny picture: below it nothing is a cut
 _TIMES_USUAL = 4.0  # a cut changes this many times more than the scene's frames have been changing
+_FORGET = 0.8  # of that habit is left a frame later
 
 _Ahead = deque[tuple[object, bool]]  # what was read, each with whether it starts a scene
 
 
 class CutDetector:
-    """Tells whether a frame starts a scene: the first, another size, or far less like the one before than its forerunners were."""
+    """Tells whether a frame starts a scene: the first, another size, or far less like the one before than its forerunners were.
+
+    A flash, a fade of a few frames or a whip pan is one start, not one for each of its frames; so are cuts less than 4 frames apart."""
 
     def __init__(self) -> None:
         self._last: NDArray[np.float32] | None = None
-        self._size: tuple[int, int] | None = None
+        self._shape: tuple[object, ...] | None = None
         self._usual = 0.0
 
     def starts_scene(self, frame: Frame) -> bool:
         """Takes each frame once, in order."""
-        last, usual, size = self._last, self._usual, self._size
-        self._last, self._size = _tiny_luma(frame), frame.size
-        if last is None or size != frame.size:
-            self._usual = 0.0
+        last, usual, shape = self._last, self._usual, self._shape
+        self.remember(frame)
+        if last is None or shape != self._shape:
             return True
         change = float(np.abs(self._last - last).mean())
         cut = change > max(_LEAST_CHANGE, _TIMES_USUAL * usual)
-        self._usual = 0.0 if cut else max(change, 0.8 * usual)
+        self._usual = max(change / 2 if cut else change, _FORGET * usual)
         return cut
 
     def remember(self, frame: Frame) -> None:
         """Makes `frame` the one before, without an answer."""
-        self._last, self._size, self._usual = _tiny_luma(frame), frame.size, 0.0
+        self._last, self._shape, self._usual = _tiny_luma(frame), (frame.size, frame.sample_aspect), 0.0
 
 
 def _tiny_luma(frame: Frame) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from livematte.sinks.kinds import Kind, kind_of
 
 if TYPE_CHECKING:
     from livematte.sinks.naming import Target
-    from livematte.sources.base import SourceInfo
+    from livematte.sources.base import Source, SourceInfo
 
 __all__ = ["Encoding", "Sink", "open_sink", "sink_holds_alpha"]
 
@@ -20,11 +20,12 @@ _BEST = Encoding()  # each codec's own good quality
 _ANIMATIONS = {"gif": "gif", "webp": "libwebp_anim", "apng": "apng"}  # container: libav's encoder
 
 
-def open_sink(spec: str | Path, *, like: SourceInfo, encoding: Encoding = _BEST, overwrite: bool = False) -> Sink:
+def open_sink(spec: str | Path, *, like: Source | SourceInfo, encoding: Encoding = _BEST, overwrite: bool = False) -> Sink:
     """The sink for an output's name: its extension, or a folder, says what it is.
 
-    like: the source that it is written from; it must stay open until the sink has its first frame. Raises SettingsError for a name
+    like: the source that it is written from, or its info; it must stay open until the sink has its first frame. Raises SettingsError for a name
     or a codec that is not known, SinkError for an output that exists (without overwrite), is the source itself or cannot be written."""
+    info: SourceInfo = like.info if hasattr(like, "info") else like
     path, kind, folder = kind_of(spec)
     alpha = _holds_alpha(spec, kind, encoding)
     if encoding.codec and kind.container and kind.container not in _ANIMATIONS:
@@ -33,10 +34,10 @@ def open_sink(spec: str | Path, *, like: SourceInfo, encoding: Encoding = _BEST,
         codecs.find(encoding.codec, kind.codecs)
     from livematte.sinks.naming import Target
 
-    target = Target(path, overwrite=overwrite, reads=like.name, folder=folder)
-    if not kind.container or (kind.container == "apng" and like.still and like.frames == 1):
+    target = Target(path, overwrite=overwrite, reads=info.name, folder=folder)
+    if not kind.container or (kind.container == "apng" and info.still and info.frames == 1):
         return _pictures(target, path, folder)
-    return _video(target, kind, like, encoding, alpha)
+    return _video(target, kind, info, encoding, alpha)
 
 
 def _pictures(target: Target, path: Path, folder: bool) -> Sink:

@@ -60,7 +60,7 @@ class FileStore:
 
     def write(self, name: str, data: bytes) -> None:
         if self._full:
-            raise SinkError("a .png of a picture holds one, got more; write into a folder/ or a .zip")
+            raise SinkError("a single .png holds one picture, got more; write into a folder/ or a .zip")
         self._path.write_bytes(data)
         self._full = True
 
@@ -92,7 +92,7 @@ class ImagesSink:
 
     def _name_for(self, frame: Frame) -> str:
         number = len(self._names) + 1
-        stem = frame.label or f"{number:08d}"
+        stem = Path(frame.label).name or f"{number:08d}"
         name = f"{stem}.png" if f"{stem}.png" not in self._names else f"{stem}-{number}.png"
         self._names.add(name)
         return name
@@ -141,11 +141,11 @@ class ImagesSink:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
+    def __exit__(self, *exc: object) -> None:
+        if exc[0] is None:
             self.close()
         else:
-            self.abandon(keep=False)
+            self.abandon(keep=True)
 
 
 def encode_png(frame: Frame) -> bytes:

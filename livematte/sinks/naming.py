@@ -109,4 +109,4 @@ def reason(error: BaseException) -> str:
     number = getattr(error, "errno", None)
     if isinstance(number, int) and 0 < number < 1000:
         return os.strerror(number)
-    return str(error)
+    return str(getattr(error, "strerror", None) or error)

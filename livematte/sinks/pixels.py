@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.frame import Frame, Plane, Size, to_av, to_integers
+from livematte.frame import Frame, Plane, Size, from_av, pixel_format, to_av, to_integers
 
 if TYPE_CHECKING:
     import av
@@ -20,8 +20,21 @@ _INTERLEAVED = {"bgra": "gbrap", "argb": "gbrap", "bgr0": "gbrp", "rgb24": "gbrp
 
 def picture(frame: Frame, name: str, *, full_range: bool = True) -> av.VideoFrame:
     """The frame as a new PyAV frame in libav format `name`. full_range: False makes full range limited, for codecs that cannot say it."""
+    if frame.field_order:
+        frame = _converted_by_field(frame, name, limited=not full_range)
     made = to_av(frame, _INTERLEAVED.get(name, name), limited=not full_range)
     return made.reformat(format=name) if name in _INTERLEAVED else made
+
+
+def _converted_by_field(frame: Frame, name: str, *, limited: bool) -> Frame:
+    """An interlaced frame in format `name` where that has more rows of chroma: each of its fields has chroma of its own."""
+    known = pixel_format(name)
+    if known is None or known[0].family != "yuv" or known[0].sub[1] == frame.format.sub[1] or frame.size[1] % 4:
+        return frame
+    halves = [replace(frame, planes=tuple(np.ascontiguousarray(p[i::2]) for p in frame.planes), pha=None) for i in (0, 1)]
+    fields = [from_av(to_av(half, known[0].name, limited=limited)) for half in halves]
+    woven = tuple(np.stack(both, axis=1).reshape(-1, both[0].shape[1]) for both in zip(*(f.planes for f in fields), strict=True))
+    return replace(frame, planes=woven, format=known[0], colour=fields[0].colour)
 
 
 def even(frame: Frame) -> Frame:

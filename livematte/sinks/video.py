@@ -147,11 +147,11 @@ class VideoSink:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
+    def __exit__(self, *exc: object) -> None:
+        if exc[0] is None:
             self.close()
         else:
-            self.abandon(keep=False)
+            self.abandon(keep=True)
 
 
 def _muxer_options(kind: Kind, plan: Plan) -> dict[str, str]:

@@ -122,7 +122,7 @@ def _context(stream: VideoStream, threads: int) -> Any:
 
     context: Any = stream.codec_context
     name = _ALPHA_DECODERS.get(context.name)
-    if name and stream.metadata.get("alpha_mode") == "1":
+    if name and "1" in (stream.metadata.get("alpha_mode"), stream.metadata.get("ALPHA_MODE")):
         tags = ("color_primaries", "color_trc", "colorspace", "color_range")
         own: Any = av.CodecContext.create(name, "r")
         for tag in tags:

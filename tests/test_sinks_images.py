@@ -1,0 +1,165 @@
+"""Folders, zips and single PNGs, and animated pictures."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from media import SIZE, alpha
+from written import clip, like, read, times, write
+
+from livematte.errors import SinkError
+from livematte.frame import Frame
+from livematte.sinks import open_sink
+
+_DEPTH = {8: (np.uint8, 255), 10: (np.uint16, 65535), 16: (np.uint16, 65535)}
+
+
+def loaded(data: bytes) -> np.ndarray:
+    """A PNG's samples: R'G'B'A or R'G'B'."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return picture[..., [2, 1, 0, 3][: picture.shape[2]]]
+
+
+def expected(frame: Frame) -> np.ndarray:
+    dtype, top = _DEPTH[frame.format.bits]
+    rgb = frame.rgb()
+    return np.round((rgb if frame.pha is None else np.dstack([rgb, frame.pha])) * top).astype(dtype)
+
+
+@pytest.mark.parametrize("pixels", ["yuva420p", "yuv420p", "yuva420p10le", "gbrap", "gray", "yuv444p16le"])
+def test_pngs_hold_the_frames_colours_and_alpha_at_its_depth(tmp_path: Path, pixels: str) -> None:
+    frames = clip(pixels, times=range(3))
+    write(tmp_path / "out", frames)
+    files = sorted((tmp_path / "out").iterdir())
+    assert [f.name for f in files] == ["00000001.png", "00000002.png", "00000003.png"]
+    for file, frame in zip(files, frames, strict=True):
+        got = loaded(file.read_bytes())
+        assert (got.dtype, got.shape[2]) == (_DEPTH[frame.format.bits][0], 3 if frame.pha is None else 4)
+        # one step: the nearest is not the same after cvtColor's float32 as after NumPy's
+        np.testing.assert_allclose(got.astype(int), expected(frame).astype(int), atol=1)
+
+
+def test_a_zip_holds_what_a_folder_would(tmp_path: Path) -> None:
+    frames = clip("yuva420p", times=range(3))
+    write(tmp_path / "out", frames)
+    write(tmp_path / "out.zip", frames)
+    with zipfile.ZipFile(tmp_path / "out.zip") as file:
+        assert file.testzip() is None
+        assert {i.compress_type for i in file.infolist()} == {zipfile.ZIP_STORED}
+        held = {name: file.read(name) for name in file.namelist()}
+    assert held == {f.name: f.read_bytes() for f in (tmp_path / "out").iterdir()}
+
+
+def test_pictures_keep_their_names_and_sizes(tmp_path: Path) -> None:
+    small, large = clip("yuva420p")[0], clip("yuva420p", size=(80, 60))[1]
+    frames = [replace(small, label="beach"), replace(large, label="street"), replace(large, label="beach")]
+    write(tmp_path / "out", frames, still=True, frames=3)
+    sizes = {f.name: loaded(f.read_bytes()).shape[:2] for f in (tmp_path / "out").iterdir()}
+    assert sizes == {"beach.png": (48, 64), "street.png": (60, 80), "beach-3.png": (60, 80)}
+
+
+def test_a_label_cannot_leave_the_folder(tmp_path: Path) -> None:
+    write(tmp_path / "out", [replace(clip()[0], label="../escaped")], still=True)
+    assert [f.name for f in (tmp_path / "out").iterdir()] == ["escaped.png"]
+    assert [f.name for f in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_still_becomes_one_png(tmp_path: Path) -> None:
+    [frame] = clip("yuva420p", times=[0])
+    write(tmp_path / "a.png", [frame], still=True, frames=1)
+    got = loaded((tmp_path / "a.png").read_bytes())
+    np.testing.assert_allclose(got.astype(int), expected(frame).astype(int), atol=1)
+    assert b"acTL" not in (tmp_path / "a.png").read_bytes()
+
+
+def test_one_png_holds_one_picture(tmp_path: Path) -> None:
+    sink = open_sink(tmp_path / "a.png", like=like(still=True, frames=1))
+    sink.send(clip()[0])
+    with pytest.raises(SinkError, match=r"holds one picture, got more; write into a folder/ or a \.zip"):
+        sink.send(clip()[1])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_that_are_not_square_are_told(tmp_path: Path) -> None:
+    sink = write(tmp_path / "out", clip(sample_aspect=Fraction(4, 3)))
+    assert sink.notes == ["samples of 4/3 are written as they are: set that aspect where the pictures are used"]
+
+
+def test_an_animated_png_keeps_every_sample(tmp_path: Path) -> None:
+    frames = clip("yuva420p", times=[0, 1, 5])
+    write(tmp_path / "a.png", frames)
+    assert b"acTL" in (tmp_path / "a.png").read_bytes()
+    with av.open(str(tmp_path / "a.png")) as file:
+        got = [f.to_ndarray(format="rgba") for f in file.decode(video=0)]
+    for a, b in zip(got, frames, strict=True):
+        np.testing.assert_allclose(a.astype(int), expected(b).astype(int), atol=1)
+    assert times(read(tmp_path / "a.png")) == [Fraction(round(t * 1000), 1000) for t in times(frames)]
+
+
+def test_an_animated_png_has_16_bits_for_deep_frames(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", clip("yuva420p10le"))
+    assert read(tmp_path / "a.png")[0].format.bits == 16
+
+
+@pytest.mark.parametrize("pixels", ["yuva420p", "yuv420p"])
+def test_an_animated_webp_holds_alpha_and_times(tmp_path: Path, pixels: str) -> None:
+    frames = clip(pixels, times=[0, 1, 2, 6])
+    write(tmp_path / "a.webp", frames)
+    done, animation = cv2.imreadanimation(str(tmp_path / "a.webp"))
+    assert done
+    assert list(animation.durations)[:3] == [33, 34, 133]  # milliseconds
+    for number, picture in enumerate(animation.frames):
+        want = alpha(number) * 255 if frames[number].pha is not None else np.full(SIZE[::-1], 255)
+        np.testing.assert_allclose(picture[..., 3], want, atol=1)
+
+
+def test_a_gif_is_clear_where_alpha_is_below_a_half(tmp_path: Path) -> None:
+    frames = clip("yuva420p")
+    write(tmp_path / "a.gif", frames)
+    with av.open(str(tmp_path / "a.gif")) as file:
+        got = [f.to_ndarray(format="rgba") for f in file.decode(video=0)]
+    for a, b in zip(got, frames, strict=True):
+        clear = np.round(b.pha * 255) < 128
+        np.testing.assert_array_equal(a[..., 3], np.where(clear, 0, 255))
+        error = np.abs(a[..., :3].astype(int) - expected(b)[..., :3])[~clear]
+        assert error.mean() < 6  # 255 colours
+
+
+def test_a_gifs_times_are_the_sources_to_its_hundredths(tmp_path: Path) -> None:
+    frames = clip(times=[0, 1, 2, 3, 9])
+    write(tmp_path / "a.gif", frames)
+    assert times(read(tmp_path / "a.gif")) == [Fraction(round(t * 100), 100) for t in times(frames)]
+
+
+@pytest.mark.parametrize(("rate", "step"), [(30, 1), (50, 1), (60, 2), (120, 3)])
+def test_a_gif_has_no_more_frames_than_viewers_show(tmp_path: Path, rate: int, step: int) -> None:
+    frames = [replace(f, time_base=Fraction(1, rate), duration=1) for f in clip(times=range(24))]
+    sink = write(tmp_path / "a.gif", frames, rate=Fraction(rate))
+    got = times(read(tmp_path / "a.gif"))
+    assert len(got) == 24 // step
+    assert min(b - a for a, b in pairwise(got)) >= Fraction(2, 100)
+    assert bool(sink.notes) == (step > 1)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
+def test_animations_run_for_ever(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, clip())
+    data = (tmp_path / name).read_bytes()
+    loops = {"a.gif": b"NETSCAPE2.0\x03\x01\x00\x00", "a.webp": b"ANIM\x06\x00\x00\x00", "a.png": b"acTL\x00\x00\x00\x06\x00\x00\x00\x00"}
+    at = data.index(loops[name])
+    if name == "a.webp":
+        assert data[at + 12 : at + 14] == b"\x00\x00"  # after the background colour
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
+def test_animations_have_square_samples(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, clip("yuva420p", sample_aspect=Fraction(3, 4)))
+    assert cv2.imreadanimation(str(tmp_path / name))[1].frames[0].shape[:2] == (64, 64)
