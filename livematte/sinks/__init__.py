@@ -23,8 +23,9 @@ _ANIMATIONS = {"gif": "gif", "webp": "libwebp_anim", "apng": "apng"}  # containe
 def open_sink(spec: str | Path, *, like: Source | SourceInfo, encoding: Encoding = _BEST, overwrite: bool = False) -> Sink:
     """The sink for an output's name: its extension, or a folder, says what it is.
 
-    like: the source that it is written from, or its info; it must stay open until the sink has its first frame. Raises SettingsError for a name
-    or a codec that is not known, SinkError for an output that exists (without overwrite), is the source itself or cannot be written."""
+    like: the source that it is written from, or its info; it must stay open until the sink has its first frame. SettingsError for a
+    name or a codec that is not known, SinkError for an output that exists (without overwrite), is the source itself or cannot be
+    written."""
     info: SourceInfo = like.info if hasattr(like, "info") else like
     path, kind, folder = kind_of(spec)
     alpha = _holds_alpha(spec, kind, encoding)
