@@ -147,10 +147,10 @@ def _matte(arguments: list[str]) -> int:
     with Progress(quiet=quiet) as progress, _Signals(progress.close) as signals:
         progress.wait("opening …")
         with Job(settings, fetching=progress.fetching) as job:
+            signals.begin(job.pipeline.stop)
             if verbose:
                 progress.say(f"{settings.model} by {job.engine.describe}; input {job.info.name}, {'x'.join(map(str, job.info.size))}")
             progress.expect(job.info)
-            signals.finish = job.pipeline.stop
             report = job.run(progress.show)
             for note in job.notes():
                 progress.say(f"note: {note}")
@@ -159,13 +159,18 @@ def _matte(arguments: list[str]) -> int:
 
 
 class _Signals:
-    """What Ctrl-C and SIGTERM do: once, they call `finish`, or raise KeyboardInterrupt while that is None, as there is nothing to
-    finish yet; twice, they end the program at once, after `leave`."""
+    """What Ctrl-C and SIGTERM do. Before `begin` they are a KeyboardInterrupt, as there is nothing to finish yet. After it, once
+    calls `finish`. Twice ends the program at once, after `leave`."""
 
     def __init__(self, leave: Callable[[], None]) -> None:
-        self.finish: Callable[[], None] | None = None
+        self._finish: Callable[[], None] | None = None
         self._leave = leave
         self._asked = False
+
+    def begin(self, finish: Callable[[], None]) -> None:
+        self._finish = None if self._asked else finish
+        if self._asked:
+            raise KeyboardInterrupt
 
     def _on_signal(self, number: int, frame: object) -> None:
         if self._asked:
@@ -175,10 +180,10 @@ class _Signals:
             _say("stopped")
             os._exit(INTERRUPTED)  # threads deep in libav or the network do not end when told
         self._asked = True
-        if self.finish is None:
+        if self._finish is None:
             raise KeyboardInterrupt
         _say("\nfinishing what is done; once more to stop at once")
-        self.finish()
+        self._finish()
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -187,6 +192,8 @@ class _Signals:
     def __exit__(self, *exc: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._asked and self._finish is None:
+            raise KeyboardInterrupt from None  # PyAV loses the one that was raised within it, and tells of its own error instead
 
 
 def _models(arguments: list[str]) -> int:

@@ -17,9 +17,10 @@ def shape(matte: Matte, *, choke: float = 0, feather: float = 0) -> Matte:
     Fractions of a pixel count. Where the picture ends the person is taken to go on. 0 and 0 give the same matte; where alpha is the same
     all around, it stays as it is, exactly. Where the edge moves out, fgr is the person's colour carried outwards, so no rim of the room
     comes with it: there, fgr is no longer the source's."""
-    reach = ceil(abs(choke)) + _radius(feather)
-    box = _box(matte.pha, reach)
-    if not reach or box is None:
+    if not choke and not feather:
+        return matte
+    box = _box(matte.pha, ceil(abs(choke)) + _radius(feather))
+    if box is None:
         return matte
     part = matte.pha[box]
     if choke:

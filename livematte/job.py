@@ -6,11 +6,12 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from livematte import weights
 from livematte.background import Background, Blur, Clip, Picture, Solid, parse_colour
@@ -37,15 +38,16 @@ class Job:
     def __init__(self, settings: Settings, *, fetching: Progress | None = None) -> None:
         self.settings = settings
         self.views = [_view_of(settings, name) for name in outputs_of(settings)]
+        _check_names(settings)
         background = _parse_background(settings.background)
         if settings.model not in weights.MODELS and not Path(settings.model).is_file():
             weights.card_of(settings.model)
         with ExitStack() as stack:
             self.source = stack.enter_context(open_source(settings.input, cut=Cut(settings.start, settings.end, settings.frames)))
             self.background = None if background is None else stack.enter_context(_opened(background))
+            self.sinks = _open_sinks(settings, self.source.info, stack)
             self.engine = _open_engine(settings, fetching)
             stack.callback(self.engine.close)
-            self.sinks = _open_sinks(settings, self.source.info, stack)
             self._stack = stack.pop_all()
         self.pipeline = Pipeline(
             self.source,
@@ -80,8 +82,7 @@ def outputs_of(settings: Settings) -> tuple[str, ...]:
     """The outputs, or the one that an input has where none is named: NAME.matte.mov for a clip, .png for a picture, / for pictures."""
     if settings.outputs:
         return settings.outputs
-    if settings.input in ("-", "pattern") or "://" in settings.input or settings.input.startswith("pattern:"):
-        name = "stdin" if settings.input == "-" else Path(settings.input.split("?")[0].split(":")[0]).stem or "stream"
+    if name := _stream_name(settings.input):
         return (f"{name}.matte.mov",)
     path = Path(settings.input)
     if path.is_dir():
@@ -91,6 +92,27 @@ def outputs_of(settings: Settings) -> tuple[str, ...]:
     from livematte.sources.images import is_picture
 
     return (str(path.with_name(f"{path.stem}.matte{'.png' if path.is_file() and is_picture(path) else '.mov'}")),)
+
+
+def _stream_name(spec: str) -> str | None:
+    """What to call what comes of an input that is no file."""
+    if "://" in spec:
+        return Path(urlsplit(spec).path).stem or "stream"
+    return {"-": "stdin", "pattern": "pattern"}.get(spec.partition(":")[0])
+
+
+def _check_names(settings: Settings) -> None:
+    """What can be told of the names of what is written before anything is opened."""
+    names = outputs_of(settings)
+    if len({os.path.abspath(name) for name in names}) < len(names):
+        raise SettingsError(f"an output is named twice: {', '.join(names)}")
+    report = settings.report
+    if report is None:
+        return
+    if report.is_dir() or not report.parent.is_dir():
+        raise SettingsError(f"--report: got {str(report)!r}, wanted a file in a folder that is there")
+    if report.exists() and not settings.overwrite:
+        raise SinkError(f"{report} exists; -y overwrites it, or give the report another name")
 
 
 def _view_of(settings: Settings, output: str) -> str:
@@ -156,10 +178,7 @@ def _open_engine(settings: Settings, fetching: Progress | None) -> Engine:
 def _open_sinks(settings: Settings, info: SourceInfo, stack: ExitStack) -> list[Sink]:
     encoding = Encoding(settings.codec, settings.crf, settings.preset, settings.bitrate)
     sinks: list[Sink] = []
-    names = outputs_of(settings)
-    if len(set(names)) < len(names):
-        raise SettingsError(f"an output is named twice: {', '.join(names)}")
-    for name in names:
+    for name in outputs_of(settings):
         sinks.append(open_sink(name, like=info, encoding=encoding, overwrite=settings.overwrite))
         # A sink that a run has closed or abandoned stays as it is; one that never ran leaves nothing behind.
         stack.callback(sinks[-1].abandon, keep=False)
@@ -184,4 +203,6 @@ def _write_report(path: Path, report: Report, job: Job) -> None:
         part.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise SinkError(f"cannot write the report {path}: {error.strerror}; try another --report") from error

@@ -30,7 +30,7 @@ from livematte.sources.base import Source
 
 _DEPTH = 4  # frames that wait between two threads: enough to ride out a slow one, 12 MB each side at 1080p
 _POLL = 0.1  # seconds between looks at the threads
-STUCK_AFTER = 60.0  # seconds on one frame, after which a thread is called stuck
+STUCK_AFTER = 120.0  # seconds on one frame, after which a thread is called stuck; a scene's first frame is 7 runs of the network
 _END_WITHIN = 10.0  # seconds a thread has to end once all were told to
 
 
@@ -118,7 +118,8 @@ class Pipeline:
     def run(self, listen: Callable[[Report], None] = lambda report: None) -> Report:
         """Runs to the end and returns what was done; `listen` hears of it some ten times a second.
 
-        A source that breaks, or stop(), ends the outputs as playable parts. Errors carry where those lie as a note (PEP 678)."""
+        A source that breaks, an error anywhere, or stop(), ends the outputs as playable parts. Errors carry where those lie as a note
+        (PEP 678)."""
         cv2.setNumThreads(1)  # the threads here, the engine and the encoder share the cores already
         self._started = time.monotonic()
         threads = [
@@ -127,8 +128,12 @@ class Pipeline:
         ]
         for thread in threads:
             thread.start()
-        self._wait(threads, listen)
-        return self._finish()
+        try:
+            self._wait(threads, listen)
+        except BaseException as error:  # noqa: BLE001 - a listener's, or Ctrl-C where nobody handles it; _finish raises it
+            self._fail(error)
+        self._join(threads)
+        return self._finish(idle=not threads[2].is_alive())
 
     # the three threads
 
@@ -150,7 +155,7 @@ class Pipeline:
 
     def _matting(self) -> None:
         stage = self.stages[1]
-        for item in mattes(self._matter, stage.pull(self._read, "matte")):
+        for item in mattes(self._matter, stage.pull(self._read, "matte"), stills=self._source.info.still):
             shaped = item
             if isinstance(item, tuple):
                 stage.now("edges")
@@ -189,10 +194,13 @@ class Pipeline:
         except StoppedError:
             pass
         except BaseException as error:  # noqa: BLE001 - whatever ends a thread ends the run, and is raised by it
-            self._failure = self._failure or error
-            self._stopping.set()
-            self._read.stop()
-            self._matted.stop()
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._stopping.set()
+        self._read.stop()
+        self._matted.stop()
 
     # the main thread
 
@@ -201,25 +209,20 @@ class Pipeline:
             for thread in threads:
                 thread.join(_POLL / len(threads))
             listen(self.report())
-            self._check_stuck(STUCK_AFTER)
+            self._check_stuck()
+
+    def _join(self, threads: list[threading.Thread]) -> None:
+        """Waits for threads that were told to end; what a thread is in the middle of must not lose its source or sinks."""
         deadline = time.monotonic() + _END_WITHIN
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        stuck = [t.name for t in threads if t.is_alive()]
-        if stuck:
-            self._fail_stuck(stuck[0], _END_WITHIN)
 
-    def _check_stuck(self, limit: float) -> None:
+    def _check_stuck(self) -> None:
         now = time.monotonic()
         for stage in self.stages:
             since = stage.since
-            if since is not None and now - since > limit:
-                self._fail_stuck(stage.name, limit)
-
-    def _fail_stuck(self, name: str, limit: float) -> None:
-        self._read.stop()
-        self._matted.stop()
-        raise LivematteError(f"the {name} thread is stuck: one frame for over {limit:.0f} s") from self._failure
+            if since is not None and now - since > STUCK_AFTER:
+                self._fail(LivematteError(f"the {stage.name} thread is stuck: one frame for over {STUCK_AFTER:.0f} s"))
 
     def report(self) -> Report:
         """The run so far."""
@@ -232,8 +235,8 @@ class Pipeline:
             bottleneck=busiest.name if busiest.seconds else "",
         )
 
-    def _finish(self) -> Report:
-        """Ends every output as the run went: whole, or as a part."""
+    def _finish(self, *, idle: bool) -> Report:
+        """Ends every output as the run went: whole, or as a part. idle: no thread uses them any more."""
         interrupted = self._stopping.is_set() and not self._failure
         error = self._failure or self._source_error
         if error is None and not interrupted:
@@ -242,29 +245,29 @@ class Pipeline:
         if error is None and not interrupted:
             return report
         report.interrupted = interrupted
-        report.parts = self._abandon_all()
+        report.parts = self._abandon_all() if idle else []
         if error is None:
             return report
         for part in report.parts:
             error.add_note(f"What is done so far: {part}")
         raise error
 
-    def _close_all(self) -> LivematteError | None:
-        error: LivematteError | None = None
+    def _close_all(self) -> Exception | None:
+        first: Exception | None = None
         for output in self._outputs:
             try:
                 output.sink.close()
-            except LivematteError as failed:
-                error = error or failed
-        return error
+            except Exception as error:  # noqa: BLE001 - one output that fails must not cost the others their end
+                first = first or error
+        return first
 
     def _abandon_all(self) -> list[Path]:
         parts = []
         for output in self._outputs:
             try:
                 part = output.sink.abandon(keep=True)
-            except LivematteError:
-                continue  # the first error is the one to tell
+            except Exception:  # noqa: BLE001 - the first error is the one to tell
+                continue
             if part:
                 parts.append(part)
         return parts

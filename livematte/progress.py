@@ -56,12 +56,14 @@ class Progress:
             self._start("{task.completed:.0f}{task.fields[of]} frames", total=info.frames, of=f"/{info.frames}" if info.frames else "")
 
     def show(self, report: Report) -> None:
-        fps, busy = report.fps, f"slowest: {report.bottleneck}" if report.bottleneck else ""
+        """How far a run is. Cheap enough to be called all the time."""
+        busy = f"slowest: {report.bottleneck}" if report.bottleneck else ""
+        words = [word for word in (f"{report.fps:.1f} fps", self._left(report), busy) if word]
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=report.frames_out, tail=f"{fps:.1f} fps  {self._left(report)}{busy}")
+            self._bar.update(self._task, completed=report.frames_out, tail="  ".join(words))
         elif self._is_due():
             of = f"/{self._expected}" if self._expected else ""
-            self.say(f"{report.frames_out}{of} frames, {fps:.1f} fps, {self._left(report)}{busy}")
+            self.say(", ".join([f"{report.frames_out}{of} frames", *words]))
 
     def fetching(self, done: int, total: int) -> None:
         """Bytes of a model's weights that have come."""
@@ -100,7 +102,7 @@ class Progress:
         if not self._expected or not report.fps:
             return ""
         left = max(0, self._expected - report.frames_out) / report.fps
-        return f"{int(left) // 60}:{int(left) % 60:02d} left  "
+        return f"{int(left) // 60}:{int(left) % 60:02d} left"
 
     def _start(self, text: str, *, total: float | None, of: str = "") -> None:
         from rich.progress import BarColumn, TextColumn

@@ -10,7 +10,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from livematte.errors import SettingsError
 
-VIEWS = ("auto", "composite", "cutout", "alpha", "foreground", "triptych")
 _UNITS = {"k": 1_000, "M": 1_000_000}
 
 
@@ -96,5 +95,5 @@ def _told(error: ValidationError) -> str:
     name = str(first["loc"][0])
     if name not in Settings.model_fields:
         return f"unknown setting {name!r}; wanted one of {', '.join(Settings.model_fields)}"
-    wanted = reason.replace("Input should be", "wanted").replace("'", "")
+    wanted = re.sub("(Input|String) should (be|have)", "wanted", reason).replace("'", "")
     return f"--{name}: got {str(first['input'])!r}, {wanted}"

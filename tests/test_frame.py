@@ -189,8 +189,8 @@ def test_small_views_that_are_not_smooth_are_samples(make_frame: MakeFrame) -> N
     corners = frame.planes[0].reshape(6, 8, 8, 8)[:, 3:5, :, 3:5].mean((1, 3))  # half-way between the four in a block's middle
     np.testing.assert_allclose(sampled * 255, corners, atol=0.51)  # OpenCV rounds to a code
     np.testing.assert_allclose(
-        frame.rgb((8, 6))[..., 0] * 255, frame.planes[0].reshape(6, 8, 8, 8).mean((1, 3)), atol=1
-    )  # so does each halving
+        frame.rgb((8, 6))[..., 0] * 255, frame.planes[0].reshape(6, 8, 8, 8).mean((1, 3)), atol=1.51
+    )  # and so at each of three halvings
 
 
 def test_views_at_other_sizes(make_frame: MakeFrame) -> None:

@@ -39,17 +39,19 @@ class CutDetector:
     def starts_scene(self, frame: Frame) -> bool:
         """Takes each frame once, in order."""
         last, usual, shape = self._last, self._usual, self._shape
-        self.remember(frame)
+        tiny = self.remember(frame)
         if last is None or shape != self._shape:
             return True
-        change = float(np.abs(self._last - last).mean())
+        change = float(np.abs(tiny - last).mean())
         cut = change > max(_LEAST_CHANGE, _TIMES_USUAL * usual)
         self._usual = max(change / 2 if cut else change, _FORGET * usual)
         return cut
 
-    def remember(self, frame: Frame) -> None:
-        """Makes `frame` the one before, without an answer."""
-        self._last, self._shape, self._usual = _tiny_luma(frame), (frame.size, frame.sample_aspect), 0.0
+    def remember(self, frame: Frame) -> NDArray[np.float32]:
+        """Makes `frame` the first of a scene, without an answer; gives its tiny luma picture."""
+        tiny = _tiny_luma(frame)
+        self._last, self._shape, self._usual = tiny, (frame.size, frame.sample_aspect), 0.0
+        return tiny
 
 
 def _tiny_luma(frame: Frame) -> NDArray[np.float32]:
@@ -59,14 +61,16 @@ def _tiny_luma(frame: Frame) -> NDArray[np.float32]:
     return tiny.astype(np.float32) * np.float32(1 / (1 << frame.depth))
 
 
-def mattes(matter: Matter, items: Iterable[object], *, warm_up: int = WARM_UP) -> Iterator[object]:
-    """(frame, its matte) for each frame, in order, `warm_up` frames behind what is read; anything else passes in its place."""
+def mattes(matter: Matter, items: Iterable[object], *, warm_up: int = WARM_UP, stills: bool = False) -> Iterator[object]:
+    """(frame, its matte) for each frame, in order, `warm_up` frames behind what is read; anything else passes in its place.
+
+    stills: the frames are pictures that have nothing to do with each other, each a scene of its own."""
     cuts = CutDetector()
     ahead: _Ahead = deque()
     frames = 0
     for item in items:
         is_frame = isinstance(item, Frame)
-        ahead.append((item, isinstance(item, Frame) and cuts.starts_scene(item)))
+        ahead.append((item, isinstance(item, Frame) and (stills or cuts.starts_scene(item))))
         frames += is_frame
         while frames > warm_up:
             frames -= isinstance(ahead[0][0], Frame)

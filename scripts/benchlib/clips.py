@@ -46,6 +46,10 @@ def _enlarge(path: Path, size: tuple[int, int]) -> None:
         video = target.add_stream("libx264", rate=picture.average_rate, options={"crf": "18", "preset": "veryfast"})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
         video.time_base = picture.time_base
+        video.codec_context.colorspace, video.codec_context.color_range = (
+            picture.codec_context.colorspace,
+            picture.codec_context.color_range,
+        )
         tracks = {sound.index: target.add_stream_from_template(sound)}
         grain = _grain(size)
         for packet in source.demux():

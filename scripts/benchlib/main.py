@@ -4,10 +4,19 @@ import argparse
 from pathlib import Path
 
 from benchlib.clips import SIZES
+from livematte.errors import LivematteError
 
 
-def main() -> int:
+def main() -> None:
+    """Ends the program with a line of text where something cannot be measured."""
     options = _parser().parse_args()
+    try:
+        _measure(options)
+    except LivematteError as error:
+        raise SystemExit(f"scripts/bench: {error}") from error
+
+
+def _measure(options: argparse.Namespace) -> None:
     # Imported only now: what one measurement loads should not slow, or swell, another.
     if options.what == "speed":
         from benchlib.speed import speed
@@ -21,7 +30,6 @@ def main() -> int:
         from benchlib.start import start
 
         start(options)
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
