@@ -33,6 +33,13 @@ class Box(NamedTuple):
     bottom: int
 
 
+class Packed(NamedTuple):
+    """A and b at the small size: (h, w) each for alpha, (h, w, 3) each for R, G, B."""
+
+    alpha: tuple[Array, Array]
+    colour: tuple[Array, Array]
+
+
 def refine(frame: Frame, coef: Array) -> Matte:
     """A frame's matte from the network's coefficients.
 
@@ -43,7 +50,7 @@ def refine(frame: Frame, coef: Array) -> Matte:
     undecided, inside = _decided(coef)
     pha = cv2.resize(inside, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
     matte = Matte(pha, frame.with_planes(tuple(np.array(p) for p in frame.planes)))
-    packed = cv2.merge(list(coef[:4])), cv2.merge(list(coef[4:]))
+    packed = Packed((coef[3], coef[7]), (cv2.merge(list(coef[:3])), cv2.merge(list(coef[4:7]))))
     whole = _on_whole_chroma(frame)
     for box in _boxes(undecided, frame):
         _refine_box(_rgb_in(whole, box), packed, box, matte)
@@ -99,17 +106,35 @@ def _on_whole_chroma(frame: Frame) -> Frame:
     return replace(frame, planes=(luma, *frame.planes[1:]), colour=tags, pha=None)
 
 
-def _refine_box(rgb: Array, packed: tuple[Array, Array], box: Box, matte: Matte) -> None:
+def _refine_box(rgb: Array, packed: Packed, box: Box, matte: Matte) -> None:
     """Writes pha and the foreground colour of one box in place. rgb: the source's, of the box."""
     fgr = matte.fgr
-    source = cv2.transform(rgb, _WITH_MEAN)
-    slope, offset = (_enlarged(part, box, fgr.size) for part in packed)
-    values = cv2.add(cv2.multiply(slope, source), offset)
-    here = np.clip(values[..., 3], 0, 1)
+    mean = cv2.transform(rgb, _MEAN)
+    slope, offset = (_enlarged(part, box, fgr.size) for part in packed.alpha)
+    here = np.clip(cv2.add(cv2.multiply(slope, mean), offset), 0, 1)
     matte.pha[box.top : box.bottom, box.left : box.right] = here
-    if fgr.colour.transfer != PQ:  # the network saw a PQ picture toned down: its residual does not fit the picture's own codes
-        residual = cv2.subtract(np.clip(cv2.add(source, values), 0, 1), source)[..., :3]
-        _add(fgr, fgr.delta_planes(residual), (here > 0) & (here < 1), box)
+    partly = (here > 0) & (here < 1)
+    if fgr.colour.transfer == PQ:  # the network saw a PQ picture toned down: its residual does not fit the picture's own codes
+        return
+    inner = _bounds(partly, box, fgr)
+    if inner is None:
+        return
+    at = np.s_[inner.top - box.top : inner.bottom - box.top, inner.left - box.left : inner.right - box.left]
+    source = np.ascontiguousarray(rgb[at])
+    slope, offset = (_enlarged(part, inner, fgr.size) for part in packed.colour)
+    whole = np.clip(cv2.add(cv2.add(cv2.multiply(slope, source), offset), source), 0, 1)
+    _add(fgr, fgr.delta_planes(cv2.subtract(whole, source)), partly[at], inner)
+
+
+def _bounds(partly: NDArray[np.bool_], box: Box, frame: Frame) -> Box | None:
+    """The smallest box on whole chroma samples that holds what is marked inside `box`; None where nothing is."""
+    left, top, width, height = cv2.boundingRect(partly.view(np.uint8))
+    if not width:
+        return None
+    across, down = frame.format.sub
+    right, bottom = -(-(left + width) // across) * across, -(-(top + height) // down) * down
+    left, top = left // across * across, top // down * down
+    return Box(box.left + left, box.top + top, min(box.left + right, box.right), min(box.top + bottom, box.bottom))
 
 
 def _rgb_in(frame: Frame, box: Box) -> Array:
@@ -122,14 +147,14 @@ def _rgb_in(frame: Frame, box: Box) -> Array:
 
 
 def _enlarged(part: Array, box: Box, size: Size) -> Array:
-    """The box of what cv2.resize (bilinear) would make of the whole: (h, w, 4) -> (box height, box width, 4)."""
+    """The box of what cv2.resize (bilinear) would make of the whole: (h, w[, 3]) -> the box's size."""
     across, down = part.shape[1] / size[0], part.shape[0] / size[1]
     to_small = np.array([[across, 0, (box.left + 0.5) * across - 0.5], [0, down, (box.top + 0.5) * down - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(part, to_small, (box.right - box.left, box.bottom - box.top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-_WITH_MEAN = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]], np.float32)
+_MEAN = np.full((1, 3), 1 / 3, np.float32)
 
 
 def _add(fgr: Frame, delta: Array, where: NDArray[np.bool_], box: Box) -> None:
