@@ -31,13 +31,13 @@ class Channel(Generic[Item]):
         self._ended = self._stopped = False
 
     def put(self, item: Item) -> None:
-        """StoppedError where the channel was stopped."""
+        """StoppedError where the channel was stopped or, by the other side, ended."""
         with self._changed:
             if self._policy == "newest":
                 self._make_room()
             else:
-                self._changed.wait_for(lambda: len(self._items) < self._depth or self._stopped)
-            if self._stopped:
+                self._changed.wait_for(lambda: len(self._items) < self._depth or self._stopped or self._ended)
+            if self._stopped or self._ended:
                 raise StoppedError
             self._items.append(item)
             self._changed.notify_all()
@@ -50,7 +50,7 @@ class Channel(Generic[Item]):
                 self.dropped += 1
 
     def end(self) -> None:
-        """No more items will come; the reader gets those that wait."""
+        """No more items will come, or are taken; the reader gets those that wait."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()

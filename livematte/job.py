@@ -75,7 +75,8 @@ class Job:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._stack.close()
+        if self.pipeline.idle:  # a thread that hangs in a library would lose its ground, and the process with it
+            self._stack.close()
 
 
 def outputs_of(settings: Settings) -> tuple[str, ...]:

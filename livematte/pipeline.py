@@ -31,7 +31,8 @@ from livematte.sources.base import Source
 _DEPTH = 4  # frames that wait between two threads: enough to ride out a slow one, 12 MB each side at 1080p
 _POLL = 0.1  # seconds between looks at the threads
 STUCK_AFTER = 120.0  # seconds on one frame, after which a thread is called stuck; a scene's first frame is 7 runs of the network
-_END_WITHIN = 10.0  # seconds a thread has to end once all were told to
+_END_WITHIN = 10.0  # seconds a thread has to end after an error
+_LET_GO_AFTER = 1.0  # seconds that a reader may still wait for its source once nobody needs it
 
 
 class Output(NamedTuple):
@@ -106,14 +107,21 @@ class Pipeline:
         self._read: Channel[Any] = Channel(_DEPTH)
         self._matted: Channel[Any] = Channel(_DEPTH)
         self.stages = [Stage("read"), Stage("matte"), Stage("write")]
-        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._stopping = self._all_read = False
         self._failure: BaseException | None = None
         self._source_error: LivematteError | None = None
         self._started = 0.0
 
     def stop(self) -> None:
-        """Reads no further; what was read is finished."""
-        self._stopping.set()
+        """Reads no further, also where the source has nothing to give; what was read is finished."""
+        self._stopping = True
+        self._read.end()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no thread uses the source, the matter or the sinks. A reader that its source never answers stays where it is."""
+        return not any(thread.is_alive() for thread in self._threads)
 
     def run(self, listen: Callable[[Report], None] = lambda report: None) -> Report:
         """Runs to the end and returns what was done; `listen` hears of it some ten times a second.
@@ -122,18 +130,18 @@ class Pipeline:
         (PEP 678)."""
         cv2.setNumThreads(1)  # the threads here, the engine and the encoder share the cores already
         self._started = time.monotonic()
-        threads = [
+        self._threads = [
             threading.Thread(target=self._guarded, args=(work,), name=stage.name, daemon=True)
             for stage, work in zip(self.stages, (self._reading, self._matting, self._writing), strict=True)
         ]
-        for thread in threads:
+        for thread in self._threads:
             thread.start()
         try:
-            self._wait(threads, listen)
+            self._wait(listen)
         except BaseException as error:  # noqa: BLE001 - a listener's, or Ctrl-C where nobody handles it; _finish raises it
             self._fail(error)
-        self._join(threads)
-        return self._finish(idle=not threads[2].is_alive())
+        self._join(_END_WITHIN if self._failure else _LET_GO_AFTER)
+        return self._finish()
 
     # the three threads
 
@@ -145,12 +153,11 @@ class Pipeline:
                 stage.frames += isinstance(item, Frame)
                 stage.now(None)
                 self._read.put(item)
-                if self._stopping.is_set():
-                    break
                 stage.now("read")
         except LivematteError as error:
             self._source_error = error  # told once everything that could be read is written
         stage.now(None)
+        self._all_read = True
         self._read.end()
 
     def _matting(self) -> None:
@@ -198,23 +205,22 @@ class Pipeline:
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
-        self._stopping.set()
         self._read.stop()
         self._matted.stop()
 
     # the main thread
 
-    def _wait(self, threads: list[threading.Thread], listen: Callable[[Report], None]) -> None:
-        while any(t.is_alive() for t in threads) and not self._failure:
-            for thread in threads:
-                thread.join(_POLL / len(threads))
+    def _wait(self, listen: Callable[[Report], None]) -> None:
+        writer = self._threads[-1]
+        while writer.is_alive() and not self._failure:
+            writer.join(_POLL)
             listen(self.report())
             self._check_stuck()
 
-    def _join(self, threads: list[threading.Thread]) -> None:
+    def _join(self, seconds: float) -> None:
         """Waits for threads that were told to end; what a thread is in the middle of must not lose its source or sinks."""
-        deadline = time.monotonic() + _END_WITHIN
-        for thread in threads:
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _check_stuck(self) -> None:
@@ -235,9 +241,9 @@ class Pipeline:
             bottleneck=busiest.name if busiest.seconds else "",
         )
 
-    def _finish(self, *, idle: bool) -> Report:
-        """Ends every output as the run went: whole, or as a part. idle: no thread uses them any more."""
-        interrupted = self._stopping.is_set() and not self._failure
+    def _finish(self) -> Report:
+        """Ends every output as the run went: whole, or as a part."""
+        interrupted = self._stopping and not self._all_read and not self._failure
         error = self._failure or self._source_error
         if error is None and not interrupted:
             error = self._close_all()
@@ -245,7 +251,7 @@ class Pipeline:
         if error is None and not interrupted:
             return report
         report.interrupted = interrupted
-        report.parts = self._abandon_all() if idle else []
+        report.parts = [] if self._threads[-1].is_alive() else self._abandon_all()
         if error is None:
             return report
         for part in report.parts:
