@@ -150,9 +150,9 @@ class Pipeline:
         stage.now("read")
         try:
             for item in self._source.items():
-                stage.frames += isinstance(item, Frame)
                 stage.now(None)
                 self._read.put(item)
+                stage.frames += isinstance(item, Frame)
                 stage.now("read")
         except LivematteError as error:
             self._source_error = error  # told once everything that could be read is written

@@ -47,7 +47,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: str = Field(min_length=1)
-    outputs: tuple[str, ...] = ()
+    outputs: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     background: str = "none"
     view: Literal["auto", "composite", "cutout", "alpha", "foreground", "triptych"] = "auto"
     model: str = "rvm-mobilenetv3"
@@ -95,5 +95,6 @@ def _told(error: ValidationError) -> str:
     name = str(first["loc"][0])
     if name not in Settings.model_fields:
         return f"unknown setting {name!r}; wanted one of {', '.join(Settings.model_fields)}"
-    wanted = re.sub("(Input|String) should (be|have)", "wanted", reason).replace("'", "")
-    return f"--{name}: got {str(first['input'])!r}, {wanted}"
+    wanted = re.sub("(Input|String) should (be|have)", "wanted", reason).replace("'", "").partition(", unable to parse")[0]
+    option = {"input": "INPUT", "outputs": "--output"}.get(name, f"--{name}")
+    return f"{option}: got {str(first['input'])!r}, {wanted}"

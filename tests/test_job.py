@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +140,18 @@ def test_report_file(clip: Path, rvm_path: Path) -> None:
 
 def test_stopped_job_leaves_parts_and_tells_so(clip: Path, rvm_path: Path) -> None:
     with job(rvm_path, outputs=("out.mkv",), report="r.json") as made:
-        made.pipeline.stop()
+        items = made.source.items()
+
+        def two_items() -> Iterator[object]:
+            yield from islice(items, 2)
+            made.pipeline.stop()
+            yield from items
+
+        made.source.items = two_items  # type: ignore[method-assign]
         report = made.run()
     assert report.interrupted
     assert json.loads(Path("r.json").read_text())["parts"] == [str(part) for part in report.parts] == ["out.part.mkv"]
-    assert len(read(Path("out.part.mkv"))) == report.frames_out == 1
+    assert len(read(Path("out.part.mkv"))) == report.frames_out == 2
     assert not Path("out.mkv").exists()
 
 

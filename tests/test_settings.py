@@ -39,7 +39,8 @@ from livematte.settings import Settings, make_settings
         ({"crf": "20", "bitrate": "8M"}, r"crf and bitrate exclude each other; give one"),
         ({"bitrate": "8 MB"}, r"--bitrate: got '8 MB', wanted bits per second, such as 8M or 500k"),
         ({"bitrate": "8"}, r"--bitrate: got '8', wanted greater than or equal to 1000"),
-        ({"input": ""}, r"--input: got '', wanted at least 1 character"),
+        ({"input": ""}, r"INPUT: got '', wanted at least 1 character"),
+        ({"outputs": ("",)}, r"--output: got '', wanted at least 1 character"),
         ({"vieww": "alpha"}, r"unknown setting 'vieww'; wanted one of input, outputs, background, view, "),
     ],
 )
