@@ -7,10 +7,11 @@ are read without a copy (planes are views of the decoder's buffers, and read-onl
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,12 +181,41 @@ class Frame:
         return cv2.transform(delta, m[:1] if self.format.family == "gray" else m)
 
 
-class Matte(NamedTuple):
+class Matte:
     """What a Matter makes of a frame. pha: (H, W) float32 in [0, 1]. fgr: the frame with the straight foreground colour where
-    0 < pha < 1; where pha is 1 (and where it is 0) its planes are the source's, bit for bit."""
+    0 < pha < 1; where pha is 1 (and where it is 0) its planes are the source's, bit for bit.
 
-    pha: NDArray[np.float32]
-    fgr: Frame
+    A matte may be made later: what a network says of a frame is small, and its full size is worked out by the thread that first asks,
+    so that the network can go on with the next frame."""
+
+    __slots__ = ("_make", "_parts")
+
+    def __init__(self, pha: NDArray[np.float32], fgr: Frame) -> None:
+        self._parts: tuple[NDArray[np.float32], Frame] | None = (pha, fgr)
+        self._make: Callable[[], Matte] | None = None
+
+    @classmethod
+    def later(cls, make: Callable[[], Matte]) -> Matte:
+        """A matte that make() gives once, when its pha or its fgr is first asked for; by one thread."""
+        matte = cls.__new__(cls)
+        matte._parts, matte._make = None, make
+        return matte
+
+    @property
+    def pha(self) -> NDArray[np.float32]:
+        return self.work_out()[0]
+
+    @property
+    def fgr(self) -> Frame:
+        return self.work_out()[1]
+
+    def work_out(self) -> tuple[NDArray[np.float32], Frame]:
+        """(pha, fgr)."""
+        if self._parts is None:
+            assert self._make is not None
+            made = self._make()
+            self._parts, self._make = (made.pha, made.fgr), None
+        return self._parts
 
 
 def to_integers(values: NDArray[np.float32], bits: int) -> Plane:

@@ -1,6 +1,6 @@
 """The whole program in one visible loop: read, matte and write in three threads, joined by bounded queues.
 
-    source ──► [read] ──► [matte: network, edges] ──► [write: composite, encode] ──► sinks
+    source ──► [read] ──► [matte: network] ──► [write: full-size matte, edges, composite, encode] ──► sinks
 
 Packets of other tracks (sound, subtitles) travel in the same queues between the frames that they lie between, so one pass over the
 source serves files and pipes alike. A frame is always composited with its own matte: they travel together.
@@ -163,13 +163,9 @@ class Pipeline:
     def _matting(self) -> None:
         stage = self.stages[1]
         for item in mattes(self._matter, stage.pull(self._read, "matte"), stills=self._source.info.still):
-            shaped = item
-            if isinstance(item, tuple):
-                stage.now("edges")
-                stage.frames += 1
-                shaped = item[0], edges.shape(item[1], choke=self._look.choke, feather=self._look.feather)
+            stage.frames += isinstance(item, tuple)
             stage.now(None)
-            self._matted.put(shaped)
+            self._matted.put(item)
             stage.now("matte")
         self._matted.end()
 
@@ -184,11 +180,15 @@ class Pipeline:
                     output.sink.pass_on(item)
 
     def _write(self, stage: Stage, frame: Frame, matte: Matte) -> None:
+        stage.now("refine")
+        matte.work_out()
+        stage.now("edges")
+        shaped = edges.shape(matte, choke=self._look.choke, feather=self._look.feather)
         pictures: dict[str, Frame] = {}
         for sink, name in self._outputs:
             if name not in pictures:
                 stage.now("composite")
-                pictures[name] = self._picture(name, frame, matte)
+                pictures[name] = self._picture(name, frame, shaped)
             stage.now("encode")
             sink.send(pictures[name])
 

@@ -28,7 +28,8 @@ class RecurrentMatter:
     def step(self, frame: Frame) -> Matte:
         if self._cuts.starts_scene(frame):
             self._rec = None
-        return refine(frame, self._run(frame))
+        coef = self._run(frame)
+        return Matte.later(lambda: refine(frame, coef))
 
     def reset(self) -> None:
         self._rec = None
