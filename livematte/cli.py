@@ -149,7 +149,8 @@ def _matte(arguments: list[str]) -> int:
         with Job(settings, fetching=progress.fetching) as job:
             signals.begin(job.pipeline.stop)
             if verbose:
-                progress.say(f"{settings.model} by {job.engine.describe}; input {job.info.name}, {'x'.join(map(str, job.info.size))}")
+                progress.say(f"{settings.model} by {job.engine.describe}; {job.threads}")
+                progress.say(f"input {job.info.name}, {'x'.join(map(str, job.info.size))}, {float(job.info.rate):.5g} frames a second")
             progress.expect(job.info)
             report = job.run(progress.show)
             for note in job.notes():

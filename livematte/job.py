@@ -60,6 +60,14 @@ class Job:
     def info(self) -> SourceInfo:
         return self.source.info
 
+    @property
+    def threads(self) -> str:
+        """How the cores are shared, for people."""
+        from livematte.sinks.codecs import ENCODER_THREADS
+        from livematte.sources.decoding import DECODER_THREADS
+
+        return f"threads: decoder {DECODER_THREADS}, encoder {ENCODER_THREADS}, OpenCV 1"
+
     def run(self, listen: Callable[[Report], None] = lambda report: None) -> Report:
         """Runs the pipeline to its end, then writes the report file where the settings want one."""
         report = self.pipeline.run(listen)

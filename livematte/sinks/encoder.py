@@ -81,9 +81,7 @@ class Encoder:
         try:
             context.open()
         except (av.FFmpegError, ValueError) as error:
-            asked = " ".join(f"{k}={v}" for k, v in plan.options.items())
-            got = f"{plan.encoder} does not start with {_by(plan.size)} {plan.pixels} {asked}"
-            raise SinkError(f"{got}: {naming.reason(error)}\ntry another --codec, or no --crf, --preset and --bitrate") from error
+            raise SinkError(_no_start(plan, error)) from error
 
     def encode(self, frame: Frame) -> list[av.Packet[Any]]:
         """The packets that are ready after this frame. A frame that is not later than the one before is left out and counted."""
@@ -120,6 +118,19 @@ class Encoder:
 
     def finish(self) -> list[av.Packet[Any]]:
         return self._encode(None)
+
+
+_HARDWARE = {"nvenc": "an NVIDIA card", "qsv": "an Intel GPU", "amf": "an AMD card", "videotoolbox": "a Mac"}
+
+
+def _no_start(plan: Plan, error: Exception) -> str:
+    maker = _HARDWARE.get(plan.encoder.rpartition("_")[2])
+    if maker:
+        family = plan.encoder.partition("_")[0]
+        return f"{plan.encoder} does not start; it wants {maker} that encodes {family}, and its driver\ntry --codec {family}"
+    asked = " ".join(f"{k}={v}" for k, v in plan.options.items())
+    got = f"{plan.encoder} does not start with {_by(plan.size)} {plan.pixels} {asked}: {naming.reason(error)}"
+    return f"{got}\ntry another --codec, or no --crf, --preset and --bitrate"
 
 
 def _by(size: Size) -> str:

@@ -72,6 +72,8 @@ def find(name: str, *, weights: Path | None = None) -> Path | None:
     """The first of `places` that is there, unread. SettingsError where `weights` names nothing."""
     if weights is not None and not weights.exists():
         raise SettingsError(f"weights {str(weights)!r} do not exist; wanted a file, or a folder that holds {card_of(name).file}")
+    if weights is not None and weights.is_dir() and not (weights / card_of(name).file).is_file():
+        raise SettingsError(f"weights folder {str(weights)!r} does not hold {card_of(name).file}; wanted a file, or a folder that does")
     return next((path for path in places(name, weights) if path.is_file()), None)
 
 

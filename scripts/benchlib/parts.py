@@ -59,25 +59,26 @@ class Parts:
     def round(self) -> dict[str, Figure]:
         """Everything once, in turn: within a round the machine is the same for all."""
         return {
+            "trunk alone": timed(self._trunk),
             "network alone": timed(self._network),
-            "matter alone": timed(self._matter),
             "encoder alone": timed(self._encoder),
             "decoder alone": timed(self._decoder),
             "end to end": self._whole(),
             "usual loop": timed(lambda: self._loop.run(self._clip, _OUTPUT, min(self._frames, _BASELINE))),
         }
 
-    def _network(self) -> int:
+    def _trunk(self) -> int:
+        """The convolutions: small pictures that are ready to coefficients."""
         rec = None
         for src_sm in self._small:
             _, rec = self._engine.run(src_sm, rec)
         return len(self._small)
 
-    def _matter(self) -> int:
-        """Small picture, network, and the matte at full size."""
+    def _network(self) -> int:
+        """What the published network is: a frame in, alpha and foreground at its own size out."""
         matter = RecurrentMatter(self._engine)
         for frame in self._sources:
-            matter.step(frame)
+            matter.step(frame).work_out()
         return len(self._sources)
 
     def _encoder(self) -> int:
