@@ -193,7 +193,7 @@ def test_quiet(livematte: Callable[..., list[str]], tmp_path: Path) -> None:
 def test_verbose_tells_what_is_used(livematte: Callable[..., list[str]]) -> None:
     first, second, last = livematte("person.mkv", *SMALL, "-v", "--runtime", "torch", "--threads", "1")
     assert first == "rvm-mobilenetv3 by torch on cpu, fp32, 1 threads; threads: decoder 2, encoder 2, OpenCV 1"
-    assert second == "input person.mkv, 128x96, 29.97 frames a second"
+    assert second == "input person.mkv, 128x96, 25 frames a second"
     assert last.startswith("6 frames in ")
 
 

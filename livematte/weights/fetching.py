@@ -135,7 +135,7 @@ def _download(card: ModelCard, folder: Path, progress: Progress) -> None:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(folder)})
         try:
             while process.poll() is None:
-                progress(min(_size(folder), card.size), card.size)
+                progress(min(_size(folder), card.size - 1), card.size)  # done is told once it is unpacked
                 _wait(process, seconds=0.2)
         except BaseException:
             process.kill()
