@@ -6,6 +6,7 @@ Built on argparse, whose import costs a tenth of what richer ones do: `livematte
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
 import sys
@@ -156,7 +157,10 @@ def _matte(arguments: list[str]) -> int:
             for note in job.notes():
                 progress.say(f"note: {note}")
         progress.finish(report, outputs_of(settings))
-    return INTERRUPTED if report.interrupted else DONE
+        code = INTERRUPTED if report.interrupted else DONE
+        if not job.pipeline.idle:
+            os._exit(code)  # a thread that waits for its source for ever would abort an ordinary exit
+    return code
 
 
 class _Signals:
@@ -175,8 +179,6 @@ class _Signals:
 
     def _on_signal(self, number: int, frame: object) -> None:
         if self._asked:
-            import os
-
             self._leave()
             _say("stopped")
             os._exit(INTERRUPTED)  # threads deep in libav or the network do not end when told

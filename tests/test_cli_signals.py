@@ -26,7 +26,7 @@ def _there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _opened(line: str) -> bool:
-    return "; input " in line
+    return line.startswith("input ")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -49,14 +49,27 @@ def test_interrupted_once_leaves_a_playable_part(tmp_path: Path, number: int) ->
     assert len(read(tmp_path / "x.part.mov")) == count
 
 
-def test_interrupted_twice_stops_at_once(tmp_path: Path) -> None:
+def test_interrupted_once_does_not_wait_for_a_silent_pipe(tmp_path: Path) -> None:
     data = media.clip(tmp_path / "long.mkv", frames=120, size=(128, 96), audio=["eng"]).read_bytes()
     with start("-", *SMALL, "-v", "-o", "y/", stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.buffer.write(data[: len(data) * 3 // 4])  # and then nothing: the reader waits, and cannot be finished
+        process.stdin.buffer.write(data[: len(data) * 3 // 4])  # and then nothing
         process.stdin.flush()
         read_until(process, _opened)
         _wait_until_idle(tmp_path / "y.part")
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert process.stderr is not None
+        assert process.stderr.read().splitlines()[-1].endswith("; what is done so far: y.part")
+    assert list(tmp_path.glob("y.part/*.png"))
+
+
+_STUCK = "import time\nfrom livematte.matting.recurrent import RecurrentMatter\nRecurrentMatter._run = lambda *_: time.sleep(600)"
+
+
+def test_interrupted_twice_stops_at_once() -> None:
+    with start("pattern:320x240", "-v", "-o", "y/", before=_STUCK) as process:
+        read_until(process, _opened)
         process.send_signal(signal.SIGINT)
         assert "finishing" in read_until(process, lambda line: "finishing" in line)
         process.send_signal(signal.SIGINT)
