@@ -63,10 +63,12 @@ class _Kept:
 
 
 class Solid:
-    """One colour: "green", "#00b140", or R'G'B' in [0, 1]."""
+    """One colour: "green", "#00b140", or R'G'B' in [0, 1]. SettingsError for a word that is none, ValueError for other numbers."""
 
     def __init__(self, colour: str | RGB) -> None:
         self._rgb = parse_colour(colour) if isinstance(colour, str) else colour
+        if len(self._rgb) != 3 or not all(0 <= level <= 1 for level in self._rgb):
+            raise ValueError(f"got colour {colour}, wanted three numbers from 0 to 1, such as (0, 0.5, 1), or '#0080ff'")
         self._kept = _Kept()
 
     def planes(self, frame: Frame, matte: Matte) -> tuple[Plane, ...]:
@@ -219,6 +221,7 @@ def _scaled(plane: Plane, size: Size) -> Plane:
 
 
 def _from_bytes(rgb: NDArray[np.uint8]) -> Frame:
+    rgb = np.asarray(rgb)
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise ValueError(f"got a picture of {rgb.shape} {rgb.dtype}, wanted (height, width, 3) uint8")
     known = pixel_format("gbrp")

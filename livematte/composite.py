@@ -9,9 +9,7 @@ import numpy as np
 
 from livematte import colour as colours
 from livematte.frame import Frame, Matte, Plane, Size, to_integers
-from livematte.planes import Array, Background, black, blended, extended, over, pha_for, solid
-
-__all__ = ["composite", "cutout", "over", "pha_for", "view"]
+from livematte.planes import Array, Background, black, blended, extended, over, solid
 
 
 def composite(frame: Frame, matte: Matte, background: Background) -> Frame:
@@ -30,17 +28,7 @@ def cutout(matte: Matte, *, premultiplied: bool = False) -> Frame:
     fgr = matte.fgr
     if not premultiplied:
         return fgr.with_planes(extended(matte), pha=matte.pha)
-    return fgr.with_planes(blended(fgr, _flat(fgr, black(fgr)), matte.pha), pha=matte.pha)
-
-
-def _flat(frame: Frame, codes: tuple[float, ...]) -> tuple[Plane, ...]:
-    """Planes like the frame's of one code per channel, without the memory of a picture."""
-    dtype = frame.format.dtype
-    if frame.format.family == "semi":
-        dots = [np.array(codes[0], dtype), np.array(codes[1:], dtype)]
-    else:
-        dots = [np.array(code, dtype) for code in codes]
-    return tuple(np.broadcast_to(dot, plane.shape) for dot, plane in zip(dots, frame.planes, strict=True))
+    return fgr.with_planes(blended(fgr, solid(fgr, (0, 0, 0)), matte.pha), pha=matte.pha)
 
 
 def view(name: str, frame: Frame, matte: Matte, background: Background | None = None, *, premultiplied: bool = False) -> Frame:

@@ -69,7 +69,5 @@ def _by_disc(pha: Array, radius: int, inwards: bool) -> Array:
 def _softened(pha: Array, feather: float) -> Array:
     size = 2 * _radius(feather) + 1
     soft = cv2.GaussianBlur(pha, (size, size), feather / 2, borderType=cv2.BORDER_REPLICATE)
-    # A float sum over a plateau misses 0 or 1 by some 1e-7, and would undo what makes the person bit-identical.
-    soft[soft < 1e-5] = 0
-    soft[soft > 1 - 1e-5] = 1
+    soft[soft > 1 - 1e-5] = 1  # a float sum over a plateau misses 1 by some 1e-7, and the person would not be bit-identical
     return soft

@@ -1,7 +1,6 @@
 """Frame: one picture in its native planes, its time, its colour tags; and small views of it.
 
-A frame is never turned into full-size RGB floats and back: the planes that came from the decoder go to the encoder. PyAV frames
-are read without a copy (planes are views of the decoder's buffers, and read-only by agreement).
+A frame is never turned into full-size RGB floats and back: the planes that came from the decoder go to the encoder.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +18,10 @@ from numpy.typing import NDArray
 from livematte import colour as colours
 from livematte.colour import Colour
 
-if TYPE_CHECKING:
-    import av
-
 Plane = NDArray[Any]  # (h, w), or (h, w, 2) where Cb and Cr are interleaved; uint8, or uint16 above 8 bits
 Size = tuple[int, int]  # (width, height)
 
-_SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
+SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
 _SEMI = {"nv12": 8, "p010le": 10, "p012le": 12, "p016le": 16}
 # One channel order per family; everything else is converted once, where it comes in, to the closest of these that loses nothing.
 _PLANAR = re.compile(r"(yuv|gbr|gray)(a?)(p?)(4\d\d)?(p?)(\d\d?)?(le)?")
@@ -72,10 +68,10 @@ def pixel_format(name: str) -> tuple[PixelFormat, bool] | None:
         return None
     family, alpha, _, sub, _, bits, little = match.groups()
     depth = int(bits or 8)
-    if (family == "yuv") != (sub in _SUBSAMPLING) or (depth > 8) != (little == "le") or (family == "gray" and alpha) or depth > 16:
+    if (family == "yuv") != (sub in SUBSAMPLING) or (depth > 8) != (little == "le") or (family == "gray" and alpha) or depth > 16:
         return None
     plain = f"{family}{'' if family == 'gray' else (sub or '') + 'p'}{bits or ''}{little or ''}"
-    return PixelFormat(plain, family, depth, _SUBSAMPLING.get(sub, (1, 1))), bool(alpha)  # type: ignore[arg-type]
+    return PixelFormat(plain, family, depth, SUBSAMPLING.get(sub, (1, 1))), bool(alpha)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,6 @@ class Frame:
     field_order: Literal["", "tff", "bff"] = ""
     captured: float | None = None
     label: str = ""
-    keep: Any = field(default=None, repr=False, compare=False)  # whatever owns the planes' memory
 
     @property
     def size(self) -> Size:
@@ -122,7 +117,7 @@ class Frame:
 
     def with_planes(self, planes: tuple[Plane, ...], *, pha: NDArray[np.float32] | None = None) -> Frame:
         """The same instant and tags with other planes of the same format."""
-        return replace(self, planes=planes, pha=pha, keep=None)
+        return replace(self, planes=planes, pha=pha)
 
     def crop(self, left: int, top: int, right: int, bottom: int) -> Frame:
         """The pixels [top, bottom) x [left, right) as views. Left and top must be multiples of the chroma subsampling."""
@@ -133,14 +128,13 @@ class Frame:
         tags = replace(self.colour, matrix=self.colour.matrix_for(self.size[1]))  # an untagged piece is of its whole's height
         return replace(self, planes=tuple(cropped), pha=None, colour=tags)
 
-    def rgb(self, size: Size | None = None, *, smooth: bool = True) -> NDArray[np.float32]:
+    def rgb(self, size: Size | None = None) -> NDArray[np.float32]:
         """R'G'B' (H, W, 3) float32 in [0, 1] at `size` (the frame's own if None), for the network and for pictures.
 
-        Planes are resized first, each by itself, so a small view never makes a full-size one. smooth: halved while twice too
-        large, then sampled bilinearly (as good a matte as the mean over the covered samples, in a fifth of the time); otherwise sampled
-        bilinearly at once, without antialiasing, as published matting code does. HDR is shown as SDR."""
+        Planes are resized first, each by itself, so a small view never makes a full-size one: halved while twice too large, then
+        sampled bilinearly (as good a matte as the mean over the covered samples, in a fifth of the time). HDR is shown as SDR."""
         size = size or self.size
-        stack = _stacked([_resized(p, size, smooth) for p in self.planes], self.format.family)
+        stack = _stacked([_resized(p, size) for p in self.planes], self.format.family)
         rgb = self._to_rgb(stack)
         np.clip(rgb, 0, 1, out=rgb)
         return colours.hdr_to_sdr(rgb, self.colour.transfer)
@@ -249,10 +243,10 @@ def shrink(plane: NDArray[np.float32], sub: Size) -> NDArray[np.float32]:
     return cv2.resize(plane, (plane.shape[1] // sub[0], plane.shape[0] // sub[1]), interpolation=cv2.INTER_AREA)
 
 
-def _resized(plane: Plane, size: Size, smooth: bool) -> Plane:
+def _resized(plane: Plane, size: Size) -> Plane:
     import cv2
 
-    while smooth and plane.shape[1] >= 2 * size[0] and plane.shape[0] >= 2 * size[1]:
+    while plane.shape[1] >= 2 * size[0] and plane.shape[0] >= 2 * size[1]:
         height, width = plane.shape[0] // 2, plane.shape[1] // 2
         plane = cv2.resize(plane[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
     return plane if plane.shape[1::-1] == size else cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
@@ -267,154 +261,3 @@ def _stacked(planes: list[Plane], family: str) -> NDArray[np.float32]:
     if family == "gbr":
         planes = [planes[2], planes[0], planes[1]]
     return np.atleast_3d(cv2.merge(planes)).astype(np.float32)  # merged as integers: thirty times quicker than as floats
-
-
-def from_av(picture: av.VideoFrame, *, time_base: Fraction | None = None) -> Frame:
-    """A PyAV frame as a Frame, its planes without a copy where the layout is one that frames keep."""
-    known = pixel_format(picture.format.name)
-    if known is None:
-        picture = picture.reformat(format=_closest(picture.format))
-        known = pixel_format(picture.format.name)
-        assert known is not None, picture.format.name
-    fmt, has_alpha = known
-    planes = [_view(p, fmt, i) for i, p in enumerate(picture.planes)]
-    pha = None
-    if has_alpha:
-        pha = planes.pop().astype(np.float32) * np.float32(1 / ((1 << fmt.bits) - 1))
-    return Frame(
-        tuple(planes),
-        fmt,
-        pts=picture.pts,
-        time_base=time_base or picture.time_base or Fraction(1, 1000),
-        duration=picture.duration or 0,
-        colour=_colour(picture, fmt),
-        pha=pha,
-        field_order=_field_order(picture),
-        keep=picture,
-    )
-
-
-def _field_order(picture: av.VideoFrame) -> Literal["", "tff", "bff"]:
-    # PyAV tells that a frame is interlaced, not which field is first; top first is what broadcast and cameras use.
-    return "tff" if picture.interlaced_frame else ""
-
-
-def _closest(fmt: av.VideoFormat) -> str:
-    """The kept format that holds every sample of `fmt`: packed becomes planar, big-endian little, palette gbrap."""
-    bits = max(c.bits for c in fmt.components)
-    alpha = any(c.is_alpha for c in fmt.components) or fmt.has_palette
-    depth = "" if bits <= 8 else next(f"{b}le" for b in (10, 12, 14, 16, 32) if bits <= b).replace("32le", "16le")
-    if fmt.is_rgb or fmt.has_palette or fmt.is_bayer:
-        return f"gbr{'a' if alpha else ''}p{depth}"
-    if len(fmt.components) <= 2 and not alpha:
-        return f"gray{depth}"
-    if len(fmt.components) == 2:  # grey with alpha: there is no planar form; three equal channels hold it
-        return f"gbrap{depth}"
-    across, down = -(-4 // fmt.chroma_width(4)), -(-4 // fmt.chroma_height(4))
-    sub = next((n for n, s in _SUBSAMPLING.items() if s == (across, down)), "444")
-    return f"yuv{'a' if alpha else ''}{sub}p{depth}"
-
-
-def _view(plane: Any, fmt: PixelFormat, index: int) -> Plane:
-    item = np.dtype(fmt.dtype).itemsize
-    channels = 2 if fmt.family == "semi" and index == 1 else 1
-    rows = np.frombuffer(plane, fmt.dtype).reshape(plane.height, plane.line_size // item)
-    view = rows[:, : plane.width * channels]
-    return view.reshape(plane.height, plane.width, 2) if channels == 2 else view
-
-
-def _colour(picture: av.VideoFrame, fmt: PixelFormat) -> Colour:
-    full = {1: False, 2: True}.get(int(picture.color_range))
-    if picture.format.name.startswith("yuvj"):
-        full = True
-    matrix = int(picture.colorspace)
-    return Colour(int(picture.color_primaries), int(picture.color_trc), colours.RGB_MATRIX if fmt.family == "gbr" else matrix, full)
-
-
-def to_av(frame: Frame, name: str | None = None, *, limited: bool = False) -> av.VideoFrame:
-    """A Frame as a new PyAV frame in the libav format `name` (the frame's own if None).
-
-    Colour planes in another layout or depth are converted by libswscale inside the frame's own matrix and range. A format with alpha
-    gets pha (opaque where None), rounded to nearest at that depth. limited: full-range Y'CbCr becomes limited, for codecs that know
-    no other."""
-    import av
-
-    fmt, has_alpha = (frame.format, False) if name is None else _known(name)
-    if frame.format.family == "gray" and fmt.family != "gray":
-        frame = _with_chroma(frame)
-    picture = av.VideoFrame(*frame.size, frame.format.name)
-    for i, plane in enumerate(frame.planes):
-        _view(picture.planes[i], frame.format, i)[...] = plane
-    colour = colour_in(frame, fmt)
-    if limited and colour.full_range and fmt.family != "gbr":
-        colour = replace(colour, full_range=False)
-    if fmt != frame.format or colour.full_range != frame.colour.full_range:
-        picture = _converted(picture, frame, replace(frame, format=fmt, colour=colour))
-    if has_alpha:
-        picture = _with_alpha(picture, frame, fmt, str(name))
-    tag(picture, frame, colour)
-    return picture
-
-
-def colour_in(frame: Frame, fmt: PixelFormat) -> Colour:
-    """The frame's colour tags once its planes are `fmt`: R'G'B' becomes limited Y'CbCr or grey, those become full R'G'B'."""
-    if (frame.format.family == "gbr") == (fmt.family == "gbr"):
-        return frame.colour
-    if fmt.family == "gbr":
-        return replace(frame.colour, matrix=colours.RGB_MATRIX, full_range=True)
-    return replace(frame.colour, matrix=frame.colour.matrix_for(frame.size[1]), full_range=False)
-
-
-def _with_chroma(frame: Frame) -> Frame:
-    """A grey frame as 4:2:0 without colour: libswscale takes every grey for full range and would stretch a limited one."""
-    fmt = _known(frame.format.name.replace("gray", "yuv420p"))[0]
-    width, height = fmt.plane_size(1, frame.size)
-    neutral = np.full((height, width), 1 << (fmt.bits - 1), fmt.dtype)
-    return replace(frame, planes=(frame.planes[0], neutral, neutral), format=fmt)
-
-
-def _known(name: str) -> tuple[PixelFormat, bool]:
-    known = pixel_format(name)
-    if known is None:
-        raise ValueError(f"got pixel format {name!r}, wanted a planar one such as yuv420p or yuva444p10le")
-    return known
-
-
-def _converted(picture: av.VideoFrame, frame: Frame, like: Frame) -> av.VideoFrame:
-    """`picture`, which holds the frame's planes, in the format and range of `like`."""
-    matrix = frame.colour.matrix_for(frame.size[1])
-    # Both ends are named, or libswscale takes BT.601 for one of them.
-    return picture.reformat(
-        format=like.format.name,
-        src_colorspace=matrix,
-        dst_colorspace=matrix,
-        src_color_range=2 if frame.full_range else 1,
-        dst_color_range=2 if like.full_range else 1,
-    )
-
-
-def _with_alpha(picture: av.VideoFrame, frame: Frame, fmt: PixelFormat, name: str) -> av.VideoFrame:
-    import av
-
-    width, height = frame.size
-    out = av.VideoFrame(width, height, name)
-    for i in range(fmt.plane_count):
-        _view(out.planes[i], fmt, i)[...] = _view(picture.planes[i], fmt, i)
-    alpha = _view(out.planes[fmt.plane_count], fmt, 0)
-    if frame.pha is None:
-        alpha[...] = (1 << fmt.bits) - 1
-    else:
-        alpha[...] = to_integers(frame.pha * np.float32((1 << fmt.bits) - 1), fmt.bits)
-    return out
-
-
-def tag(picture: av.VideoFrame, frame: Frame, colour: Colour | None = None) -> None:
-    """Writes the frame's time and its colour tags (or `colour`) into a PyAV frame."""
-    colour = colour or frame.colour
-    picture.pts = frame.pts
-    picture.time_base = frame.time_base
-    picture.duration = frame.duration
-    picture.colorspace = colour.matrix
-    picture.color_primaries = colour.primaries
-    picture.color_trc = colour.transfer
-    picture.color_range = {None: 0, False: 1, True: 2}[colour.full_range]

@@ -38,8 +38,8 @@ class Job:
     def __init__(self, settings: Settings, *, fetching: Progress | None = None) -> None:
         self.settings = settings
         self.views = [_view_of(settings, name) for name in outputs_of(settings)]
-        _check_names(settings)
         background = _parse_background(settings.background)
+        _check_names(settings, background)
         if settings.model not in weights.MODELS and not Path(settings.model).is_file():
             weights.card_of(settings.model)
         with ExitStack() as stack:
@@ -94,13 +94,13 @@ def outputs_of(settings: Settings) -> tuple[str, ...]:
     if name := _stream_name(settings.input):
         return (f"{name}.matte.mov",)
     path = Path(settings.input)
-    if path.is_dir():
+    if os.path.isdir(path):  # Path's own fail for names that are too long
         return (f"{path.resolve().name}.matte/",)
-    if set("*?[") & set(path.name) and not path.exists():
+    if set("*?[") & set(path.name) and not os.path.exists(path):
         return (f"{path.resolve().parent.name}.matte/",)
     from livematte.sources.images import is_picture
 
-    return (str(path.with_name(f"{path.stem}.matte{'.png' if path.is_file() and is_picture(path) else '.mov'}")),)
+    return (str(path.with_name(f"{path.stem}.matte{'.png' if os.path.isfile(path) and is_picture(path) else '.mov'}")),)
 
 
 def _stream_name(spec: str) -> str | None:
@@ -110,16 +110,21 @@ def _stream_name(spec: str) -> str | None:
     return {"-": "stdin", "pattern": "pattern"}.get(spec.partition(":")[0])
 
 
-def _check_names(settings: Settings) -> None:
+def _check_names(settings: Settings, background: str | Background | None) -> None:
     """What can be told of the names of what is written before anything is opened."""
     names = outputs_of(settings)
     if len({os.path.abspath(name) for name in names}) < len(names):
         raise SettingsError(f"an output is named twice: {', '.join(names)}")
+    if isinstance(background, str) and os.path.realpath(background) in map(os.path.realpath, names):
+        raise SettingsError(f"{settings.background} is the background; give the output another name")
     report = settings.report
     if report is None:
         return
     if report.is_dir() or not report.parent.is_dir():
         raise SettingsError(f"--report: got {str(report)!r}, wanted a file in a folder that is there")
+    others = (settings.input, settings.background, *names)
+    if os.path.realpath(report) in {os.path.realpath(name) for name in others}:
+        raise SettingsError(f"--report: got {str(report)!r}, which is the input, the background or an output; give it a name of its own")
     if report.exists() and not settings.overwrite:
         raise SinkError(f"{report} exists; -y overwrites it, or give the report another name")
 
@@ -148,7 +153,7 @@ def _parse_background(spec: str) -> str | Background | None:
             return Blur(float(spec.removeprefix("blur:")))
         except ValueError as error:
             raise SettingsError(f"--background: got {spec!r}, wanted blur or blur:STRENGTH, percent of the picture's height") from error
-    if Path(spec).exists() or "://" in spec or (Path(spec).suffix and not spec.startswith("#")) or "/" in spec:
+    if os.path.isfile(spec) or "://" in spec or (Path(spec).suffix and not spec.startswith("#")) or "/" in spec:
         return spec
     try:
         return Solid(parse_colour(spec))
@@ -199,7 +204,7 @@ def _write_report(path: Path, report: Report, job: Job) -> None:
         **asdict(report),
         "parts": [str(part) for part in report.parts],
         "fps": round(report.fps, 3),
-        "input": job.settings.input,
+        "input": job.info.name,
         "outputs": [sink.name for sink in job.sinks],
         "model": job.settings.model,
         "device": job.engine.device,

@@ -40,7 +40,8 @@ def matte_image(rgb: NDArray[np.uint8], *, matter: RecurrentMatter | None = None
     """The alpha of one picture. rgb: (H, W, 3) uint8, sRGB; gives (H, W) float32 in [0, 1]. ValueError for another shape or dtype.
 
     matter: one to use, else one with the default model is opened once and kept."""
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+    rgb = np.asarray(rgb)
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
         raise ValueError(f"got {rgb.dtype} {rgb.shape}, wanted uint8 (H, W, 3)")
     known = pixel_format("gbrp")
     assert known is not None

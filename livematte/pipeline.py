@@ -128,6 +128,7 @@ class Pipeline:
 
         A source that breaks, an error anywhere, or stop(), ends the outputs as playable parts. Errors carry where those lie as a note
         (PEP 678)."""
+        before = cv2.getNumThreads()
         cv2.setNumThreads(1)  # the threads here, the engine and the encoder share the cores already
         self._started = time.monotonic()
         self._threads = [
@@ -141,6 +142,7 @@ class Pipeline:
         except BaseException as error:  # noqa: BLE001 - a listener's, or Ctrl-C where nobody handles it; _finish raises it
             self._fail(error)
         self._join(_END_WITHIN if self._failure else _LET_GO_AFTER)
+        cv2.setNumThreads(before)
         return self._finish()
 
     # the three threads

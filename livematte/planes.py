@@ -19,7 +19,8 @@ from livematte.frame import Frame, Matte, PixelFormat, Plane, shrink, to_integer
 Array = NDArray[np.float32]
 
 _TILE_ROWS, _TILE_COLUMNS = 64, 256
-_SURE_PHA = 1 / 64  # below this a foreground colour is too uncertain to show
+# Between these a foreground colour fades in: below the first an alpha of 8 bits is 0, below the second it is mostly the room's.
+_FADE = (1 / 510, 1 / 64)
 _SURE_WEIGHT = 1 / 4  # below this a cell of fill() leans on wider ones
 
 
@@ -31,28 +32,27 @@ class Background(Protocol):
         ...
 
 
-def over(fgr: Plane, bgr: Plane, pha: Array, *, shift: int = 0, sure: float = 1) -> Plane:
+def over(fgr: Plane, bgr: Plane, pha: Array, *, shift: int = 0, fade: tuple[float, float] = (0, 1)) -> Plane:
     """Straight foreground over background.
 
     fgr, bgr: (h, w) or (h, w, 2) uint8 or uint16, one plane. pha: (h, w) float32 in [0, 1], at the plane's resolution. Gives the
     plane's dtype, rounded to nearest, ties up: equal planes give themselves, pha 1 gives fgr, pha 0 gives bgr, each bit for bit.
     Exact up to 14 bits; at 16 bits the float64 sum may take a value within 2^-37 of a tie for the tie.
     shift: empty bits below each sample (PixelFormat.shift); what is rounded to nearest is the sample without them.
-    sure: the alpha from which on fgr stands alone; below it counts as alpha / sure."""
+    fade: the alpha up to which bgr stands alone, and that from which on fgr does; between them a straight line."""
     if fgr.ndim == 3:  # two channels side by side are one plane of twice the width
         flat = (fgr.shape[0], 2 * fgr.shape[1])
         both = cv2.merge((pha, pha)).reshape(flat)
-        return over(fgr.reshape(flat), bgr.reshape(flat), both, shift=shift, sure=sure).reshape(fgr.shape)
+        return over(fgr.reshape(flat), bgr.reshape(flat), both, shift=shift, fade=fade).reshape(fgr.shape)
     out = np.empty(fgr.shape, fgr.dtype)
     for tile in _tiles(*fgr.shape):
         low, high, _, _ = cv2.minMaxLoc(pha[tile])
-        if high == 0:
+        if high <= fade[0]:
             out[tile] = bgr[tile]
-        elif low >= sure:
+        elif low >= fade[1]:
             out[tile] = fgr[tile]
         else:
-            part = pha[tile] if sure == 1 else np.minimum(pha[tile] * np.float32(1 / sure), 1)
-            _blend(out[tile], fgr[tile], bgr[tile], part, shift)
+            _blend(out[tile], fgr[tile], bgr[tile], _faded(pha[tile], fade), shift)
     return out
 
 
@@ -60,6 +60,13 @@ def _tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
     for y in range(0, height, _TILE_ROWS):
         for x in range(0, width, _TILE_COLUMNS):
             yield slice(y, y + _TILE_ROWS), slice(x, x + _TILE_COLUMNS)
+
+
+def _faded(pha: Array, fade: tuple[float, float]) -> Array:
+    low, high = fade
+    if low == 0 and high == 1:
+        return pha
+    return np.clip((pha - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
 
 
 def _blend(out: Plane, fgr: Plane, bgr: Plane, pha: Array, shift: int) -> None:
@@ -82,12 +89,12 @@ def pha_for(pha: Array, fmt: PixelFormat, index: int) -> Array:
     return pha if index == 0 else shrink(pha, fmt.sub)
 
 
-def blended(fgr: Frame, bgr: tuple[Plane, ...], pha: Array, *, sure: float = 1) -> tuple[Plane, ...]:
+def blended(fgr: Frame, bgr: tuple[Plane, ...], pha: Array, *, fade: tuple[float, float] = (0, 1)) -> tuple[Plane, ...]:
     """over() for every plane of a frame. bgr: planes like the frame's. pha: (H, W) float32 in [0, 1] at the frame's size."""
     fmt = fgr.format
     small = pha_for(pha, fmt, 1)
     pairs = enumerate(zip(fgr.planes, bgr, strict=True))
-    return tuple(over(f, b, small if i else pha, shift=fmt.shift, sure=sure) for i, (f, b) in pairs)
+    return tuple(over(f, b, small if i else pha, shift=fmt.shift, fade=fade) for i, (f, b) in pairs)
 
 
 def solid(frame: Frame, rgb: tuple[float, float, float]) -> tuple[Plane, ...]:
@@ -106,11 +113,13 @@ def black(frame: Frame) -> tuple[float, ...]:
 def extended(matte: Matte) -> tuple[Plane, ...]:
     """The foreground's planes with its colour carried on over what lies outside, so that nothing of the room is left there.
 
-    Below alpha 1/64 the colour fades into the carried one: what a network takes for the foreground there is mostly the room. That
-    changes a composite by at most 1/256 of the two colours' difference."""
+    Below alpha 1/64 the colour fades into the carried one: what a network takes for the foreground there is mostly the room. Where alpha
+    rounds to 0 in 8 bits, none of it is left. That changes a composite by at most 1/220 of the two colours' difference."""
     fgr = matte.fgr
-    far = spread(fgr, matte.pha[::4, ::4], step=4, cells=-(-fgr.size[1] // 16))
-    return blended(fgr, far, matte.pha, sure=_SURE_PHA)
+    picked = matte.pha[::4, ::4]
+    weight = np.where(picked > _FADE[0], picked, np.float32(0))
+    far = spread(fgr, weight, step=4, cells=-(-fgr.size[1] // 16))
+    return blended(fgr, far, matte.pha, fade=_FADE)
 
 
 def spread(frame: Frame, weight: Array, *, step: int, cells: int, sigma: float = 0) -> tuple[Plane, ...]:

@@ -19,7 +19,8 @@ import numpy as np
 from av.stream import Disposition
 
 from livematte.colour import Colour
-from livematte.frame import Frame, Plane, Size, pixel_format, to_av
+from livematte.frame import Frame, Plane, Size, pixel_format
+from livematte.pyav import to_av
 
 NTSC = Fraction(30000, 1001)
 SIZE = (64, 48)

@@ -40,6 +40,12 @@ def test_unknown_colour_lists_the_known(text: str) -> None:
         Solid(text)
 
 
+@pytest.mark.parametrize("rgb", [(0, 128, 255), (0, -0.1, 1), (0.5, 0.5), (float("nan"), 0, 0)])
+def test_a_colour_out_of_range_is_an_error(rgb: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="wanted three numbers from 0 to 1"):
+        Solid(rgb)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_solid_looks_like_its_colour(make_frame: MakeFrame, name: str) -> None:
     frame = make_frame(name, (63, 47))

@@ -213,7 +213,11 @@ def test_no_background_is_a_cutout(clip: Path, rvm_path: Path) -> None:
         ),
         ({"report": "no/folder/r.json"}, SettingsError, "--report: got 'no/folder/r.json', wanted a file in a folder that is there"),
         ({"report": "."}, SettingsError, "--report: got '.', wanted a file"),
-        ({"report": "clip.mkv"}, SinkError, "clip.mkv exists; -y overwrites it, or give the report another name"),
+        ({"report": "clip.txt"}, SinkError, "clip.txt exists; -y overwrites it, or give the report another name"),
+        ({"report": "./clip.mkv", "overwrite": True}, SettingsError, "--report: got 'clip.mkv', which is the input, the background or an"),
+        ({"report": "a.mov", "outputs": ["./a.mov"]}, SettingsError, "--report: got 'a.mov', which is the input, the background or an"),
+        ({"background": "b.png", "outputs": ["./b.png"], "overwrite": True}, SettingsError, "b.png is the background; give the output"),
+        ({"input": 300 * "a"}, SourceError, "there is no a"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_written(

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "livematte"
 LEVELS = [
     ["errors", "colour", "channels"],
     ["frame"],
-    ["planes", "settings"],
+    ["planes", "pyav", "settings"],
     ["sources", "networks", "weights", "engines", "edges", "background", "composite", "sinks", "progress"],
     ["matting"],
     ["pipeline"],
@@ -26,7 +26,7 @@ BESIDE = {("engines", "networks"), ("engines", "weights")}
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Who may import which heavy package at all.
 OWNERS = {
-    "av": {"frame", "sources", "sinks", "doctor"},
+    "av": {"pyav", "sources", "sinks", "doctor"},
     "torch": {"networks", "engines", "weights", "matting", "doctor"},
     "onnx": {"engines", "weights"},
     "onnxruntime": {"engines", "doctor"},

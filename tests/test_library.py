@@ -107,11 +107,29 @@ def test_matte_image_opens_its_matter_once(rvm_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "rgb", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3), np.float32), np.zeros((1, 8, 8, 3), np.uint8)]
+    "rgb",
+    [
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((8, 8, 3), np.float32),
+        np.zeros((1, 8, 8, 3), np.uint8),
+        np.zeros((0, 8, 3), np.uint8),
+        [0.0, 1.0],
+    ],
 )
 def test_matte_image_wants_bytes_of_rgb(rgb: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"got (uint8|float32) \(.*\), wanted uint8 \(H, W, 3\)"):
+    with pytest.raises(ValueError, match=r"got (uint8|float32|float64) \(.*\), wanted uint8 \(H, W, 3\)"):
         livematte.matte_image(rgb)
+
+
+def test_a_detail_that_is_none_is_an_error(rvm_path: Path) -> None:
+    with pytest.raises(ValueError, match="got detail = -3, wanted at least 16 pixels, or None"):
+        livematte.Matter(weights=rvm_path, detail=-3)
+
+
+def test_a_file_is_no_picture() -> None:
+    with pytest.raises(ValueError, match=r"got a picture of \(\) <U9, wanted \(height, width, 3\) uint8"):
+        livematte.Picture("beach.jpg")
 
 
 def test_matte_video(tmp_path: Path, rvm_path: Path) -> None:

@@ -40,6 +40,12 @@ def test_over_is_rounded_to_nearest(bits: int) -> None:
     np.testing.assert_array_equal(over(fgr, bgr, pha), reference(fgr, bgr, pha))
 
 
+def test_over_takes_the_faintest_alpha() -> None:
+    fgr, bgr = np.full((3, 5), 1000, np.uint16), np.zeros((3, 5), np.uint16)
+    assert (over(fgr, bgr, np.full((3, 5), 0.001, np.float32)) == 1).all()
+    assert (over(fgr, bgr, np.full((3, 5), 0.999, np.float32)) == 999).all()
+
+
 def test_over_takes_a_tie_up() -> None:
     fgr, bgr = np.array([[0, 1, 3, 255]], np.uint8), np.array([[1, 0, 0, 254]], np.uint8)
     assert over(fgr, bgr, np.full((1, 4), 0.5, np.float32)).tolist() == [[1, 1, 2, 255]]
@@ -66,10 +72,13 @@ def test_over_rounds_above_a_samples_empty_bits() -> None:
     np.testing.assert_array_equal(over(fgr << 6, bgr << 6, pha, shift=6), over(fgr, bgr, pha) << 6)
 
 
-def test_over_with_sure_takes_the_foreground_whole_from_there_on() -> None:
-    fgr, bgr = np.full((1, 4), 200, np.uint8), np.zeros((1, 4), np.uint8)
-    pha = np.array([[0, 0.125, 0.25, 0.5]], np.float32)
-    assert over(fgr, bgr, pha, sure=0.25).tolist() == [[0, 100, 200, 200]]
+def test_over_fades_in_between_two_alphas_only() -> None:
+    fgr, bgr = np.full((1, 5), 200, np.uint8), np.zeros((1, 5), np.uint8)
+    pha = np.array([[0, 0.125, 0.1875, 0.25, 0.5]], np.float32)
+    assert over(fgr, bgr, pha, fade=(0.125, 0.25)).tolist() == [[0, 0, 100, 200, 200]]
+    for column in range(5):  # each alone in its tile, where shorter ways are taken
+        at = np.s_[:, column : column + 1]
+        np.testing.assert_array_equal(over(fgr[at], bgr[at], pha[at], fade=(0.125, 0.25)), over(fgr, bgr, pha, fade=(0.125, 0.25))[at])
 
 
 @pytest.mark.parametrize(("name", "sub"), [("yuv420p", (2, 2)), ("yuv422p", (2, 1)), ("yuv411p", (4, 1)), ("yuv410p", (4, 4))])
@@ -136,6 +145,15 @@ def test_extended_without_a_person_is_black(make_frame: MakeFrame) -> None:
         np.testing.assert_array_equal(plane, code)
 
 
+def test_extended_shows_no_room_where_an_8_bit_alpha_is_zero(make_frame: MakeFrame) -> None:
+    frame = make_frame("gbrp")
+    pha = np.zeros((48, 64), np.float32)
+    pha[:24, :32], pha[24:] = 1, 0.0019  # a network's haze, which 8 bits hold as 0
+    planes = tuple(np.where(pha == 1, np.uint8(90), np.uint8(201)) for _ in range(3))
+    for plane in extended(Matte(pha, frame.with_planes(planes))):
+        np.testing.assert_array_equal(plane, 90)
+
+
 def test_extended_keeps_every_colour_that_counts(make_frame: MakeFrame) -> None:
     frame, pha = make_frame("yuv420p10le"), a_matte((64, 48))
     for i, plane in enumerate(extended(Matte(pha, frame))):
@@ -162,3 +180,23 @@ def test_fill_carries_the_nearest_colour_into_a_hole() -> None:
     assert (filled[:, 4, 0] < 45).all()
     assert (filled[:, 11, 0] > 55).all()
     assert not fill(np.zeros((5, 3, 4), np.float32)).any()
+
+
+def test_fill_trusts_a_cell_as_far_as_it_weighs() -> None:
+    stack = np.zeros((8, 8, 2), np.float32)
+    stack[:, :4] = (50, 1)
+    stack[:, 7] = (200 / 64, 1 / 64)  # a sixteenth of what is trusted wholly
+    faint = fill(stack)[:, 7, 0]
+    assert (faint > 50).all()
+    assert (faint < 80).all()
+
+
+def test_extended_carries_each_colour_from_where_it_is_near(make_frame: MakeFrame) -> None:
+    frame = make_frame("gray", (64, 96))
+    pha = np.zeros((96, 64), np.float32)
+    pha[:16], pha[80:] = 1, 1
+    luma = np.full((96, 64), 128, np.uint8)
+    luma[:48], luma[48:] = 40, 200
+    carried = extended(Matte(pha, frame.with_planes((luma,))))[0].astype(int)
+    assert np.abs(carried[17:24] - 40).max() < 30
+    assert np.abs(carried[72:79] - 200).max() < 30

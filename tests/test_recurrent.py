@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from livematte.engines import Engine, open_engine
 from livematte.frame import Frame, Size, pixel_format
 from livematte.matting.recurrent import RecurrentMatter, small_picture, small_size
+from livematte.matting.scenes import mattes
 
 SIZE = (160, 96)
 Matters = Callable[[], RecurrentMatter]
@@ -106,6 +107,23 @@ def test_priming_settles_the_first_frame(matter: Matters) -> None:
     ready.prime([picture(0)])
     off_cold, off_ready = (np.abs(m.step(picture(0)).pha - settled).mean() for m in (cold, ready))
     assert off_ready < 0.5 * off_cold
+
+
+def test_a_flash_costs_one_start(matter: Matters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look-ahead and matter must agree on what starts a scene: a start that was not primed would have no state to begin with."""
+    frames = clip(24)
+    frames[12:14] = [picture(step, mirrored=True) for step in (12, 13)]
+    used, unprimed = matter(), 0
+    run = used._run
+
+    def counted(frame: Frame) -> np.ndarray:
+        nonlocal unprimed
+        unprimed += used._rec is None
+        return run(frame)
+
+    monkeypatch.setattr(used, "_run", counted)
+    assert len(list(mattes(used, frames))) == 24
+    assert unprimed == 2  # the clip's first frame and the flash's
 
 
 def test_priming_begins_anew(matter: Matters) -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from media import frame as drawn_frame
 
 from livematte.colour import BT2020_PRIMARIES, PQ, Colour
-from livematte.composite import pha_for
 from livematte.frame import Frame, Plane, Size, shrink, to_integers
 from livematte.matting.refine import refine
+from livematte.planes import pha_for
 
 MakeFrame = Callable[..., Frame]
 FORMATS = ["yuv420p", "yuv422p10le", "nv12", "p010le", "gbrp", "gray", "yuv411p", "yuv410p"]

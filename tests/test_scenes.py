@@ -101,13 +101,6 @@ def test_another_size_or_shape_of_sample_starts_a_scene() -> None:
     assert starts([frame, frame, wider, wider, anamorphic, anamorphic]) == [0, 2, 4]
 
 
-def test_what_is_remembered_is_the_one_before() -> None:
-    one, other = (grey(texture(seed)[:, :128]) for seed in (1, 2))
-    detector = CutDetector()
-    detector.remember(one)
-    assert [detector.starts_scene(f) for f in (one, one, other)] == [False, False, True]
-
-
 # mattes
 
 

@@ -79,17 +79,21 @@ def test_alpha_into_mp4_is_refused(tmp_path: Path) -> None:
 def test_alpha_after_an_opaque_start_is_refused(tmp_path: Path) -> None:
     sink = open_sink(tmp_path / "a.mov", like=like())
     sink.send(clip()[0])
-    with pytest.raises(SinkError, match="frame 2 has alpha, the output began without"):
+    with pytest.raises(SinkError, match=r"frame 2 \(at 0\.03 s\) has alpha, the output began without"):
         sink.send(clip("yuva420p")[1])
+    sink.abandon(keep=False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_size_is_refused(tmp_path: Path) -> None:
+def test_another_size_is_refused_and_what_came_before_can_be_kept(tmp_path: Path) -> None:
     sink = open_sink(tmp_path / "a.mp4", like=like())
-    sink.send(clip()[0])
-    with pytest.raises(SinkError, match="frame 2 is 32x32, the output began as 64x48"):
-        sink.send(clip(size=(32, 32))[1])
-    assert list(tmp_path.iterdir()) == []
+    for frame in clip()[:3]:
+        sink.send(frame)
+    with pytest.raises(SinkError, match=r"frame 4 \(at 0\.10 s\) is 32x32, the output began as 64x48; cut the clip there"):
+        sink.send(clip(size=(32, 32))[3])
+    part = sink.abandon(keep=True)
+    assert part == tmp_path / "a.part.mp4"
+    assert len(read(part)) == 3
 
 
 def test_unknown_extension_lists_the_known_ones() -> None:

@@ -63,7 +63,13 @@ def test_pictures_keep_their_names_and_sizes(tmp_path: Path) -> None:
     frames = [replace(small, label="beach"), replace(large, label="street"), replace(large, label="beach")]
     write(tmp_path / "out", frames, still=True, frames=3)
     sizes = {f.name: loaded(f.read_bytes()).shape[:2] for f in (tmp_path / "out").iterdir()}
-    assert sizes == {"beach.png": (48, 64), "street.png": (60, 80), "beach-3.png": (60, 80)}
+    assert sizes == {"beach.png": (48, 64), "street.png": (60, 80), "beach-2.png": (60, 80)}
+
+
+def test_pictures_of_one_name_never_overwrite_each_other(tmp_path: Path) -> None:
+    labels = ["a-2", "a", "a", "a"]
+    write(tmp_path / "out", [replace(clip()[0], label=label) for label in labels], still=True)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a-2.png", "a.png", "a-3.png", "a-4.png"}
 
 
 def test_a_label_cannot_leave_the_folder(tmp_path: Path) -> None:
@@ -147,6 +153,10 @@ def test_a_gif_has_no_more_frames_than_viewers_show(tmp_path: Path, rate: int, s
     assert len(got) == 24 // step
     assert min(b - a for a, b in pairwise(got)) >= Fraction(2, 100)
     assert bool(sink.notes) == (step > 1)
+    with av.open(str(tmp_path / "a.gif")) as file:
+        (*_, last) = (packet for packet in file.demux() if packet.size)
+        end = (last.pts + last.duration) * last.time_base
+    assert abs(end - Fraction(24, rate)) <= Fraction(1, 100)  # its tick
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from written import clip, like, read, write
 
-from livematte.errors import SinkError
+from livematte.errors import SettingsError, SinkError
 from livematte.sinks import open_sink
 
 NAMES = ("a.mov", "a.webm", "a.mkv", "a.mp4", "a.gif", "a.webp", "a.png", "a.zip", "folder")
@@ -238,3 +238,16 @@ def test_names_are_text_or_paths(tmp_path: Path, make: Callable[[Path], str | Pa
     assert sink.name == str(tmp_path / "a.b.mov")
     assert names(tmp_path) == {"a.b.part.mov"}
     sink.abandon(keep=False)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "." in name])
+def test_a_colon_is_no_protocol(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path(f"16:9 {name}"), clip(times=range(2)))
+    assert names(tmp_path) == {f"16:9 {name}"}
+
+
+@pytest.mark.parametrize("name", [".mov", ".MP4", "folder/.png"])
+def test_an_extension_is_no_name(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"output .* has no name, only an extension; wanted one such as matte\."):
+        open_sink(name, like=like())

@@ -243,6 +243,15 @@ def test_odd_sizes_are_made_even_for_h264_and_told(tmp_path: Path, codec: str, p
     assert np.abs(got.planes[0] - want).mean() < 2 << (got.format.bits - 8)
 
 
+def test_alpha_is_made_even_with_the_rest(tmp_path: Path) -> None:
+    frames = clip("yuva420p", size=(65, 49))
+    write(tmp_path / "a.mov", frames, encoding=Encoding(codec="prores_aw"))
+    got, pha = read(tmp_path / "a.mov")[0], frames[0].pha
+    assert got.pha is not None
+    assert pha is not None
+    assert np.abs(got.pha - np.pad(pha, ((0, 1), (0, 1)), mode="edge")).mean() < 2 / 255  # ProRes is not lossless
+
+
 @pytest.mark.parametrize("name", ["a.mov", "a.mp4", "a.mkv"])
 @pytest.mark.parametrize("order", ["tff", "bff"])
 def test_interlaced_frames_are_marked(tmp_path: Path, name: str, order: str) -> None:

@@ -108,10 +108,19 @@ def test_a_matrix_that_is_nearly_upright_is_upright() -> None:
 
 
 def test_turned_frames_can_be_encoded() -> None:
-    from livematte.frame import to_av
+    from livematte.pyav import to_av
 
     for pixels in ("yuv422p10le", "nv12", "yuv420p"):
         picture: Any = to_av(turn(media.frame(0, (64, 48), pixels), "clockwise"))
         assert isinstance(picture, av.VideoFrame)
         assert pixel_format(picture.format.name) is not None
         assert (picture.width, picture.height) == (48, 64)
+
+
+def test_an_untagged_clip_keeps_the_matrix_of_its_height() -> None:
+    """640x1280 would be taken for BT.709 by its height, 1280x640 is BT.601."""
+    lying = media.frame(0, (1280, 640))
+    assert turn(lying, "clockwise").colour.matrix == 6
+    assert turn(lying, "upside down").colour == lying.colour
+    assert turn(media.frame(0, (64, 48)), "clockwise").colour == lying.colour
+    assert turn(media.frame(0, (1280, 640), "gbrp"), "clockwise").colour == lying.colour

@@ -12,7 +12,8 @@ import av
 import media
 from av.stream import Disposition
 
-from livematte.frame import Frame, Size, from_av
+from livematte.frame import Frame, Size
+from livematte.pyav import from_av
 from livematte.sinks import Encoding, Sink, open_sink
 from livematte.sources.base import SourceInfo
 

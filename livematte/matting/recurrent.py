@@ -20,25 +20,30 @@ class RecurrentMatter:
     """A Matter. detail: longest side of the network's picture in pixels, None = 512; more helps full-body shots, and costs time."""
 
     def __init__(self, engine: Engine, *, detail: int | None = None) -> None:
+        if detail is not None and detail < _GRAIN:
+            raise ValueError(f"got {detail = }, wanted at least {_GRAIN} pixels, or None")
         self.engine = engine
         self.detail = detail or AUTO_DETAIL
         self._cuts = CutDetector()
         self._rec: object | None = None
+        self._primed = False
 
     def step(self, frame: Frame) -> Matte:
-        if self._cuts.starts_scene(frame):
+        if self._cuts.starts_scene(frame) and not self._primed:
             self._rec = None
+        self._primed = False
         coef = self._run(frame)
         return Matte.later(lambda: refine(frame, coef))
 
     def reset(self) -> None:
         self._rec = None
         self._cuts = CutDetector()
+        self._primed = False
 
     def prime(self, frames: Sequence[Frame]) -> None:
         """Plays the scene's frames backwards, so that the state is settled when its first frame comes; a lone frame is repeated."""
-        self.reset()
-        self._cuts.remember(frames[0])
+        self._rec = None
+        self._primed = True
         following = list(frames[1:]) or [frames[0]] * WARM_UP
         for frame in reversed(following):
             self._run(frame)

@@ -39,19 +39,14 @@ class CutDetector:
     def starts_scene(self, frame: Frame) -> bool:
         """Takes each frame once, in order."""
         last, usual, shape = self._last, self._usual, self._shape
-        tiny = self.remember(frame)
+        tiny = _tiny_luma(frame)
+        self._last, self._shape, self._usual = tiny, (frame.size, frame.sample_aspect), 0.0
         if last is None or shape != self._shape:
             return True
         change = float(np.abs(tiny - last).mean())
         cut = change > max(_LEAST_CHANGE, _TIMES_USUAL * usual)
         self._usual = max(change / 2 if cut else change, _FORGET * usual)
         return cut
-
-    def remember(self, frame: Frame) -> NDArray[np.float32]:
-        """Makes `frame` the first of a scene, without an answer; gives its tiny luma picture."""
-        tiny = _tiny_luma(frame)
-        self._last, self._shape, self._usual = tiny, (frame.size, frame.sample_aspect), 0.0
-        return tiny
 
 
 def _tiny_luma(frame: Frame) -> NDArray[np.float32]:

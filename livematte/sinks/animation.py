@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,7 @@ class _DrawGif(_Draw):
         self._palette = self._palette or _palette_filter(rgba)
         self._palette.push(rgba)
         picture: av.VideoFrame = self._palette.pull()
-        self._time(picture, frame)
+        self._time(picture, replace(frame, duration=frame.duration * self.step))  # what the last one stands for, it stays
         return [picture]
 
 

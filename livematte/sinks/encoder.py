@@ -83,12 +83,16 @@ class Encoder:
         except (av.FFmpegError, ValueError) as error:
             raise SinkError(_no_start(plan, error)) from error
 
+    def check(self, frame: Frame) -> None:
+        """Raises SinkError for a frame that does not go with those before it."""
+        which = f"frame {self.frames + 1} (at {frame.seconds:.2f} s)"
+        if frame.size != self._size:
+            raise SinkError(f"{which} is {_by(frame.size)}, the output began as {_by(self._size)}; cut the clip there")
+        if frame.pha is not None and not self._alpha:
+            raise SinkError(f"{which} has alpha, the output began without; composite all frames or none")
+
     def encode(self, frame: Frame) -> list[av.Packet[Any]]:
         """The packets that are ready after this frame. A frame that is not later than the one before is left out and counted."""
-        if frame.size != self._size:
-            raise SinkError(f"frame {self.frames + 1} is {_by(frame.size)}, the output began as {_by(self._size)}; cut the clip there")
-        if frame.pha is not None and not self._alpha:
-            raise SinkError(f"frame {self.frames + 1} has alpha, the output began without; composite all frames or none")
         frame = self._timed(frame, self.frames + self.dropped)
         time = (frame.pts or 0) * frame.time_base
         if self._last is not None and time <= self._last:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -91,9 +92,8 @@ class ImagesSink:
             self._store.write(self._name_for(frame), encode_png(frame))
 
     def _name_for(self, frame: Frame) -> str:
-        number = len(self._names) + 1
-        stem = Path(frame.label).name or f"{number:08d}"
-        name = f"{stem}.png" if f"{stem}.png" not in self._names else f"{stem}-{number}.png"
+        stem = Path(frame.label).name or f"{len(self._names) + 1:08d}"
+        name = next(n for n in chain([f"{stem}.png"], (f"{stem}-{i}.png" for i in count(2))) if n not in self._names)
         self._names.add(name)
         return name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,11 @@ def kind_of(spec: str | Path) -> tuple[Path, Kind, bool]:
     """(path, kind, whether it is a folder) of an output's name. Raises SettingsError for a name that no kind of output has."""
     text = str(spec)
     path = Path(text)
+    if path.name.lower() in KINDS:
+        raise SettingsError(f"output {text} has no name, only an extension; wanted one such as matte{path.name}")
     if "://" in text or text.split(":", maxsplit=1)[0] in (*_LATER, "ndi"):
         raise SettingsError(f"output {text} cannot be written yet; files can: {known()}")
-    if text.endswith(("/", "\\")) or path.is_dir() or not path.suffix:
+    if text.endswith(("/", "\\")) or os.path.isdir(path) or not path.suffix:  # Path.is_dir fails for names that are too long
         return path, FOLDER, True
     kind = KINDS.get(path.suffix.lower())
     if kind is None:

@@ -84,6 +84,9 @@ def _touch(path: Path) -> None:
 
 def _first_free(final: Path, make: Callable[[Path], None]) -> Path:
     """NAME.part.EXT, or NAME.part2.EXT and on where an interrupted run has left one; made at once, so that two runs never share one."""
+    final = final if final.name not in ("", "..") else final.resolve()  # "." has no name to vary
+    if not final.name:
+        raise SinkError(f"cannot write {final}; give the output a folder of its own")
     for number in count(1):
         part = final.with_name(f"{final.stem}.part{number if number > 1 else ''}{final.suffix}")
         try:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.frame import Frame, Plane, Size, from_av, pixel_format, to_av, to_integers
+from livematte.frame import Frame, Plane, Size, pixel_format, to_integers
+from livematte.pyav import from_av, to_av
 
 if TYPE_CHECKING:
     import av
@@ -49,7 +50,10 @@ def even(frame: Frame) -> Frame:
     for i, plane in enumerate(frame.planes):
         wide, high = frame.format.plane_size(i, size)
         planes.append(cv2.copyMakeBorder(plane, 0, high - plane.shape[0], 0, wide - plane.shape[1], cv2.BORDER_REPLICATE))
-    return frame.with_planes(tuple(planes))
+    pha = frame.pha
+    if pha is not None:
+        pha = cv2.copyMakeBorder(pha, 0, size[1] - height, 0, size[0] - width, cv2.BORDER_REPLICATE)
+    return frame.with_planes(tuple(planes), pha=pha)
 
 
 def square(frame: Frame) -> Frame:
@@ -61,7 +65,7 @@ def square(frame: Frame) -> Frame:
     size = square_size(frame.size, frame.sample_aspect)
     planes = [cv2.resize(p, frame.format.plane_size(i, size), interpolation=cv2.INTER_LINEAR) for i, p in enumerate(frame.planes)]
     pha = None if frame.pha is None else cv2.resize(frame.pha, size, interpolation=cv2.INTER_LINEAR)
-    return replace(frame, planes=tuple(planes), pha=pha, sample_aspect=Fraction(1), keep=None)
+    return replace(frame, planes=tuple(planes), pha=pha, sample_aspect=Fraction(1))
 
 
 def square_size(size: Size, aspect: Fraction) -> Size:

@@ -73,6 +73,8 @@ class Sound:
             frames = self._decoder.decode(packet)
         except self._damage:  # a lost packet is a short silence, as in a player
             return []
+        if frames and frames[0].pts is not None:
+            frames[0].pts += round(_skipped(packet) / frames[0].sample_rate / frames[0].time_base)
         return [out for frame in frames for out in self._stream.encode(frame)]
 
     def finish(self) -> list[av.Packet[Any]]:
@@ -191,6 +193,13 @@ def _decoder(track: Any) -> Any:
 
     holder = av.open("nowhere", "w", format="null")
     return holder.add_stream_from_template(track, opaque=True).codec_context
+
+
+def _skipped(packet: av.Packet[Any]) -> int:
+    """How many samples, an encoder's lead-in, the decoder drops from the front of a packet; what is left keeps the packet's time."""
+    if not packet.has_sidedata("skip_samples"):
+        return 0
+    return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
 
 
 def _clone(packet: av.Packet[Any], stream: Any) -> av.Packet[Any]:

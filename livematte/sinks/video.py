@@ -36,7 +36,8 @@ _MUXER = {
 class VideoSink:
     """A file by libav. The first frame decides its size and format; the source must be open until then, for its tracks.
 
-    notes: what to tell the user once the output is begun. Failing, in whatever way, leaves no file behind."""
+    notes: what to tell the user once the output is begun. Failing to write, in whatever way, leaves no file behind; a frame that is
+    refused leaves what came before it, to be closed or abandoned."""
 
     def __init__(self, target: Target, kind: Kind, *, like: SourceInfo, alpha: bool, plan: Callable[[Frame], Plan]) -> None:
         self.name = str(target.final)
@@ -54,6 +55,8 @@ class VideoSink:
 
     def send(self, frame: Frame) -> None:
         """Writes a frame. Raises SinkError if its size changed, if it has alpha and the file holds none, or if writing fails."""
+        if self._encoder is not None:
+            self._encoder.check(frame)
         with self._failing():
             encoder = self._encoder or self._open(frame)
             self._mux(encoder.encode(frame))
@@ -70,7 +73,8 @@ class VideoSink:
         import av
 
         plan = self._plan(frame)
-        container = av.open(str(self._target.part), "w", format=self._kind.container, container_options=_muxer_options(self._kind, plan))
+        place = f"file:{self._target.part}"  # or "a:b.mov" would be a protocol
+        container = av.open(place, "w", format=self._kind.container, container_options=_muxer_options(self._kind, plan))
         self._container = container
         self._encoder = Encoder(container, plan, frame)
         tracks = [track for track in self._like.tracks if self._kind.new_audio]

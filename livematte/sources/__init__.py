@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -55,9 +56,9 @@ def _local(path: Path, cut: Cut, threads: int | None) -> Source:
     from livematte.sources import images
     from livematte.sources.video import VideoSource
 
-    if path.is_dir():
+    if os.path.isdir(path):  # Path's own fail for names that are too long
         return images.in_folder(path, cut=cut)
-    if not path.exists():
+    if not os.path.exists(path):
         if re.search(r"[*?\[]", str(path)):
             return images.in_glob(str(path), cut=cut)
         raise SourceError(f"there is no {path}; wanted a video, a picture or a folder{_hint(path)}")

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from livematte.errors import SourceError
-from livematte.frame import Frame, from_av
+from livematte.frame import Frame
+from livematte.pyav import from_av
 from livematte.sources import orientation
 from livematte.sources.demux import TS_DISCONT
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from livematte.colour import Colour
 from livematte.frame import Frame, PixelFormat, Plane, Size, pixel_format
 
 if TYPE_CHECKING:
@@ -82,7 +83,15 @@ def upright(frame: Frame, turn: Orientation) -> Frame:
     aspect = 1 / frame.sample_aspect if turn.transposed else frame.sample_aspect
     pha = None if frame.pha is None else _turned(frame.pha, turn)
     order = _field_order(frame, turn)
-    return replace(frame, planes=planes, format=fmt, pha=pha, sample_aspect=aspect, field_order=order, keep=None)
+    turned = replace(frame, planes=planes, format=fmt, pha=pha, sample_aspect=aspect, field_order=order)
+    return replace(turned, colour=_colour(frame, turned))
+
+
+def _colour(frame: Frame, turned: Frame) -> Colour:
+    """An untagged picture's matrix is guessed from its height, which turning must not change: then it is named."""
+    matrix = frame.colour.matrix_for(frame.size[1])
+    same = frame.format.family in ("gbr", "gray") or matrix == frame.colour.matrix_for(turned.size[1])
+    return frame.colour if same else replace(frame.colour, matrix=matrix)
 
 
 def _turned(plane: Plane, turn: Orientation) -> Plane:

@@ -14,9 +14,10 @@ from livematte import weights
 from livematte.background import Solid
 from livematte.composite import composite
 from livematte.engines import open_engine
-from livematte.frame import Frame, to_av
+from livematte.frame import Frame
 from livematte.job import Job
 from livematte.matting.recurrent import AUTO_DETAIL, RecurrentMatter, small_picture
+from livematte.pyav import to_av
 from livematte.settings import make_settings
 from livematte.sinks.base import Encoding
 from livematte.sinks.encoder import Encoder, Plan
