@@ -15,6 +15,7 @@ from written import like, packets, play, times
 from written import read as read_frames
 
 from livematte.sinks import open_sink
+from livematte.sources import open_source
 
 KINDS = ("mov", "mp4", "mkv", "webm")
 RICH = {"audio": ("eng", "deu"), "subtitle": "fra", "chapters": True}
@@ -195,3 +196,29 @@ def test_packets_before_the_first_frame_wait(tmp_path: Path) -> None:
                 sink.send(frame)
     assert [d for _, d in packets(tmp_path / "out.mp4", "audio")] == [d for _, d in packets(original, "audio")]
     assert times(read_frames(tmp_path / "out.mp4")) == times(frames())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sound_that_goes_back_in_time_is_left_out_and_told(tmp_path: Path, kind: str) -> None:
+    original = clip(tmp_path / "in.mp4", audio=("eng",))
+    with av.open(str(original)) as file:
+        track = file.streams.audio[0]
+        sound = [packet for packet in file.demux(track) if packet.size]
+        again = [packet for packet in av.open(str(original)).demux(audio=0) if packet.size][3:5]
+        with open_sink(tmp_path / f"out.{kind}", like=like(tracks=(track,))) as sink:
+            sink.send(frames()[0])
+            for packet in [*sound[:6], *again, *sound[6:]]:
+                sink.pass_on(packet)
+    stamps = [time for time, _ in packets(tmp_path / f"out.{kind}", "audio")]
+    assert stamps == sorted(set(stamps))
+    assert any("packets of sound or subtitles that were not later are left out" in note for note in sink.notes)
+
+
+def test_a_time_code_goes_along(tmp_path: Path) -> None:
+    original = clip(tmp_path / "in.mov", metadata={"timecode": "10:00:00:00"})
+    with open_source(original) as source, open_sink(tmp_path / "out.mov", like=source) as sink:
+        assert source.info.notes == ()
+        for frame in source:
+            sink.send(frame)
+    with av.open(str(tmp_path / "out.mov")) as file:
+        assert [s.metadata["timecode"] for s in file.streams] == 2 * ["10:00:00:00"]

@@ -195,6 +195,28 @@ def _decoder(track: Any) -> Any:
     return holder.add_stream_from_template(track, opaque=True).codec_context
 
 
+class Order:
+    """Tells, of each packet on its way into a container, whether it is later than the one before in its stream. Others, as sound that
+    overlaps where a recording starts over, no muxer takes."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._last: dict[int, int] = {}
+        # In Matroska subtitles that begin at one time are common.
+        self._step = 0 if kind.container in ("matroska", "webm") else 1
+        self.dropped = 0
+
+    def has_next(self, packet: av.Packet[Any]) -> bool:
+        stamp = packet.pts if packet.dts is None else packet.dts
+        last = self._last.get(packet.stream_index)
+        if stamp is None:
+            return True
+        if last is not None and stamp < last + self._step:
+            self.dropped += 1
+            return False
+        self._last[packet.stream_index] = stamp
+        return True
+
+
 def _skipped(packet: av.Packet[Any]) -> int:
     """How many samples, an encoder's lead-in, the decoder drops from the front of a packet; what is left keeps the packet's time."""
     if not packet.has_sidedata("skip_samples"):

@@ -13,7 +13,7 @@ from livematte.sinks import naming
 from livematte.sinks.encoder import Encoder, Plan
 from livematte.sinks.kinds import Kind
 from livematte.sinks.naming import Target
-from livematte.sinks.tracks import Track, describe_file, open_tracks
+from livematte.sinks.tracks import Order, Track, describe_file, open_tracks
 
 if TYPE_CHECKING:
     import av
@@ -50,6 +50,7 @@ class VideoSink:
         self._container: OutputContainer | None = None
         self._encoder: Encoder | None = None
         self._tracks: dict[int, Track] = {}
+        self._order = Order(kind)
         self._waiting: list[av.Packet[Any]] = []
         self._ended = False
 
@@ -90,7 +91,8 @@ class VideoSink:
     def _mux(self, packets: list[av.Packet[Any]]) -> None:
         assert self._container is not None
         for packet in packets:
-            self._container.mux(packet)
+            if self._order.has_next(packet):
+                self._container.mux(packet)
 
     def close(self) -> None:
         """Makes the file whole and gives it its name. Raises SinkError if there is nothing in it, or if writing fails."""
@@ -112,6 +114,8 @@ class VideoSink:
         container.close()
         if encoder.dropped:
             self.notes.append(f"{self.name}: {encoder.dropped} frames that were not later than the one before are left out")
+        if self._order.dropped:
+            self.notes.append(f"{self.name}: {self._order.dropped} packets of sound or subtitles that were not later are left out")
 
     def abandon(self, *, keep: bool) -> Path | None:
         """Ends early: keep finishes a playable part under the temporary name and gives it, otherwise nothing is left behind."""

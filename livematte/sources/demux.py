@@ -84,11 +84,12 @@ def choose(container: InputContainer, *, name: str) -> Streams:
         raise SourceError(f"{name} has video in a codec that this build of libav cannot decode; convert it to H.264 first")
     # QuickTime keeps chapter titles and time codes in data tracks; what they say comes as chapters and metadata.
     others = [s for s in container.streams if s not in videos and s.type in ("audio", "subtitle", "attachment", "video")]
+    unread = [s for s in container.streams.data if "timecode" not in s.metadata]
     # No context: a codec that libav has no name for, as of spatial audio in some phones' clips; no sink could take it.
     tracks = tuple(s for s in others if s.type == "attachment" or s.codec_context is not None)
     notes = {
         f"{len(videos)} video streams; only the main one is read": len(videos) > 1,
-        "data tracks (time codes, telemetry) are left out": len(container.streams.data) > bool(container.chapters()),
+        "data tracks (telemetry and such) are left out": len(unread) > bool(container.chapters()),
         f"{len(others) - len(tracks)} tracks in an unknown codec are left out": len(others) > len(tracks),
     }
     return Streams(video, tracks, tuple(note for note, applies in notes.items() if applies))

@@ -15,6 +15,7 @@ from livematte.errors import SourceError
 from livematte.frame import Frame
 from livematte.sources import demux
 from livematte.sources.base import WHOLE, Cut, SourceInfo
+from livematte.sources.continuity import Continuity
 from livematte.sources.cut import Window, move
 from livematte.sources.damage import Progress
 from livematte.sources.decoding import Decoder
@@ -172,6 +173,8 @@ class VideoSource(Reader):
                 if not packet.size:
                     continue  # PyAV's sign that a stream is at its end
                 move(packet, self._zero)
+                if self._container.format.flags & demux.TS_DISCONT:
+                    self._continuity.join(packet)
                 self._progress.saw(packet, video=packet.stream_index == video)
                 yield packet
         except av.error.FFmpegError as error:
@@ -197,7 +200,7 @@ class VideoSource(Reader):
     def _begin(self, cut: Cut) -> None:
         """Reads from where the container stands to the first frame that is wanted."""
         audio = {s.index for s in self._streams.tracks if s.type == "audio"}
-        self._window, self._progress = Window(cut, audio), Progress()
+        self._window, self._progress, self._continuity = Window(cut, audio), Progress(), Continuity()
         self._rest = self._decoded()
         self._ahead = list(self._until_frame())
 
