@@ -21,7 +21,7 @@ from livematte.colour import PQ
 from livematte.frame import Frame, Matte, PixelFormat, Plane, Size, shrink, to_integers
 
 Array = NDArray[np.float32]
-_STRIP = 12  # small rows that are searched for runs of undecided samples at a time
+_STRIP = 24  # small rows that are searched for runs of undecided samples at a time
 
 
 class Box(NamedTuple):
@@ -31,13 +31,6 @@ class Box(NamedTuple):
     top: int
     right: int
     bottom: int
-
-
-class Packed(NamedTuple):
-    """A and b at the small size: (h, w) each for alpha, (h, w, 3) each for R, G, B."""
-
-    alpha: tuple[Array, Array]
-    colour: tuple[Array, Array]
 
 
 def refine(frame: Frame, coef: Array) -> Matte:
@@ -50,10 +43,10 @@ def refine(frame: Frame, coef: Array) -> Matte:
     undecided, inside = _decided(coef)
     pha = cv2.resize(inside, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
     matte = Matte(pha, frame.with_planes(tuple(np.array(p) for p in frame.planes)))
-    packed = Packed((coef[3], coef[7]), (cv2.merge(list(coef[:3])), cv2.merge(list(coef[4:7]))))
+    packed = cv2.merge(list(coef[:4])), cv2.merge(list(coef[4:]))  # four channels are interpolated in the time of one
     whole = _on_whole_chroma(frame)
     for box in _boxes(undecided, frame):
-        _refine_box(_rgb_in(whole, box), packed, box, matte)
+        _refine_box(whole, packed, box, matte)
     if frame.pha is not None:
         pha *= frame.pha
     return matte
@@ -106,12 +99,13 @@ def _on_whole_chroma(frame: Frame) -> Frame:
     return replace(frame, planes=(luma, *frame.planes[1:]), colour=tags, pha=None)
 
 
-def _refine_box(rgb: Array, packed: Packed, box: Box, matte: Matte) -> None:
-    """Writes pha and the foreground colour of one box in place. rgb: the source's, of the box."""
+def _refine_box(whole: Frame, packed: tuple[Array, Array], box: Box, matte: Matte) -> None:
+    """Writes pha and the foreground colour of one box in place. whole: the source, on whole chroma samples."""
     fgr = matte.fgr
+    rgb = _rgb_in(whole, box)
     mean = cv2.transform(rgb, _MEAN)
-    slope, offset = (_enlarged(part, box, fgr.size) for part in packed.alpha)
-    here = np.clip(cv2.add(cv2.multiply(slope, mean), offset), 0, 1)
+    slope, offset = (_enlarged(part, box, fgr.size) for part in packed)
+    here = np.clip(cv2.add(cv2.multiply(cv2.extractChannel(slope, 3), mean), cv2.extractChannel(offset, 3)), 0, 1)
     matte.pha[box.top : box.bottom, box.left : box.right] = here
     partly = (here > 0) & (here < 1)
     if fgr.colour.transfer == PQ:  # the network saw a PQ picture toned down: its residual does not fit the picture's own codes
@@ -121,9 +115,9 @@ def _refine_box(rgb: Array, packed: Packed, box: Box, matte: Matte) -> None:
         return
     at = np.s_[inner.top - box.top : inner.bottom - box.top, inner.left - box.left : inner.right - box.left]
     source = np.ascontiguousarray(rgb[at])
-    slope, offset = (_enlarged(part, inner, fgr.size) for part in packed.colour)
-    whole = np.clip(cv2.add(cv2.add(cv2.multiply(slope, source), offset), source), 0, 1)
-    _add(fgr, fgr.delta_planes(cv2.subtract(whole, source)), partly[at], inner)
+    slope, offset = (cv2.cvtColor(part[at], cv2.COLOR_BGRA2BGR) for part in (slope, offset))  # without alpha's
+    corrected = np.clip(cv2.add(cv2.add(cv2.multiply(slope, source), offset), source), 0, 1)
+    _add(fgr, fgr.delta_planes(cv2.subtract(corrected, source)), partly[at], inner)
 
 
 def _bounds(partly: NDArray[np.bool_], box: Box, frame: Frame) -> Box | None:
@@ -137,6 +131,9 @@ def _bounds(partly: NDArray[np.bool_], box: Box, frame: Frame) -> Box | None:
     return Box(box.left + left, box.top + top, min(box.left + right, box.right), min(box.top + bottom, box.bottom))
 
 
+_MEAN = np.full((1, 3), 1 / 3, np.float32)
+
+
 def _rgb_in(frame: Frame, box: Box) -> Array:
     """R'G'B' of a box, with a margin around it while chroma is enlarged, so that boxes meet without a seam."""
     width, height = frame.size
@@ -147,14 +144,11 @@ def _rgb_in(frame: Frame, box: Box) -> Array:
 
 
 def _enlarged(part: Array, box: Box, size: Size) -> Array:
-    """The box of what cv2.resize (bilinear) would make of the whole: (h, w[, 3]) -> the box's size."""
+    """The box of what cv2.resize (bilinear) would make of the whole: (h, w, 4) -> the box's size."""
     across, down = part.shape[1] / size[0], part.shape[0] / size[1]
     to_small = np.array([[across, 0, (box.left + 0.5) * across - 0.5], [0, down, (box.top + 0.5) * down - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(part, to_small, (box.right - box.left, box.bottom - box.top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-
-
-_MEAN = np.full((1, 3), 1 / 3, np.float32)
 
 
 def _add(fgr: Frame, delta: Array, where: NDArray[np.bool_], box: Box) -> None:
