@@ -159,7 +159,7 @@ def test_an_output_folder_that_cannot_be_written(place: Path, capsys: Any, place
         result = run(capsys, "talk.mp4", "-o", f"{place_of_no_files}/{name}")
         assert result.code == 1
         (line,) = result.err
-        assert re.match(f"livematte: cannot write into {place_of_no_files}: .*; give the output another folder", line)
+        assert re.match(f"livematte: cannot write into {place_of_no_files}: .*; give the output another name or folder", line)
 
 
 @pytest.mark.parametrize("name", ["long.mkv", "long.mp4"])

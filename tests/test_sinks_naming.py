@@ -123,7 +123,10 @@ def test_a_file_where_a_folder_is_wanted(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    with unprivileged(tmp_path), pytest.raises(SinkError, match=r"cannot write into .*: Permission denied; give the output another folder"):
+    with (
+        unprivileged(tmp_path),
+        pytest.raises(SinkError, match=r"cannot write into .*: Permission denied; give the output another name or folder"),
+    ):
         open_sink(tmp_path / "a.mp4", like=like())
 
 
@@ -197,6 +200,19 @@ def test_an_error_inside_with_keeps_the_part(tmp_path: Path, name: str) -> None:
     (part,) = names(tmp_path)
     assert ".part" in part
     assert part.replace(".part", "") == name
+
+
+def test_a_link_to_nowhere_is_a_name_that_is_taken(tmp_path: Path) -> None:
+    link = tmp_path / "a.mkv"
+    link.symlink_to(tmp_path / "nowhere" / "b.mkv")
+    with pytest.raises(SinkError, match="exists; -y overwrites it"):
+        open_sink(link, like=like())
+    assert link.is_symlink()
+
+
+def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="File name too long; give the output another name or folder"):
+        open_sink(tmp_path / f"{'a' * 252}.mkv", like=like())
 
 
 # Writes noise until no more may be written; a limit on file size ends writing as a full disk does.

@@ -35,7 +35,7 @@ class Target:
         parent = self.final.parent
         if not parent.is_dir():
             raise SinkError(f"cannot write {self.final}: there is no folder {parent}; make it first")
-        if not self.final.exists():
+        if not os.path.lexists(self.final):
             return
         if _is_input(self.final, reads):
             raise SinkError(f"{self.final} is what is read; give the output another name")
@@ -46,7 +46,7 @@ class Target:
 
     def _taken(self) -> bool:
         """An empty folder is as good as none."""
-        return self.final.exists() and not (self.folder and not any(self.final.iterdir()))
+        return os.path.lexists(self.final) and not (self.folder and not any(self.final.iterdir()))
 
     def commit(self) -> None:
         """Gives the whole output its final name. Raises SinkError if another program took that name meanwhile."""
@@ -94,7 +94,7 @@ def _first_free(final: Path, make: Callable[[Path], None]) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise SinkError(f"cannot write into {final.parent}: {reason(error)}; give the output another folder") from error
+            raise SinkError(f"cannot write into {final.parent}: {reason(error)}; give the output another name or folder") from error
         return part
     raise AssertionError("unreachable")
 
@@ -104,7 +104,7 @@ def _is_input(final: Path, reads: str) -> bool:
     names = [Path(reads)]
     if any(c in reads for c in "*?["):
         names.append(Path(reads).parent)
-    return bool(reads) and any(name.exists() and name.samefile(final) for name in names)
+    return bool(reads) and final.exists() and any(name.exists() and name.samefile(final) for name in names)
 
 
 def reason(error: BaseException) -> str:
