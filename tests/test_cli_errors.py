@@ -152,8 +152,8 @@ def test_it_is_told_and_nothing_is_touched(place: Path, capsys: Any, arguments: 
     assert files(place) == before
 
 
-@pytest.mark.parametrize("place_of_no_files", ["/proc", "/sys"])
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders into which not even root may write")
+@pytest.mark.parametrize("place_of_no_files", ["/proc"])
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a folder into which not even root may write")
 def test_an_output_folder_that_cannot_be_written(place: Path, capsys: Any, place_of_no_files: str) -> None:
     for name in ("x.mov", "x/", "x.zip"):
         result = run(capsys, "talk.mp4", "-o", f"{place_of_no_files}/{name}")

@@ -239,3 +239,18 @@ def test_opening_and_importing_is_light() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_stretch_without_frames_is_told(tmp_path: Path) -> None:
+    """What Matroska lost to damage is only seen by its absence."""
+    media.clip(tmp_path / "a.mkv", frames=6, times=[0, 1, 2, 30, 31, 60])
+    with open_source(tmp_path / "a.mkv") as source:
+        assert len(list(source)) == 6
+        assert source.info.notes == ("no frames from 0.10 to 1.00 s: a pause, or damage, and 1 more such",)
+
+
+def test_frames_that_are_held_are_no_pause(tmp_path: Path) -> None:
+    media.clip(tmp_path / "a.mp4", frames=6, times=[0, 1, 2, 30, 31, 60])
+    with open_source(tmp_path / "a.mp4") as source:
+        assert len(list(source)) == 6
+        assert source.info.notes == ()

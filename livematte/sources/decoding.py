@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Decoding shares the cores with the network and the encoder, which need them more.
 DECODER_THREADS = 2
+_LONGEST_PAUSE = Fraction(1, 4)  # seconds without a frame that are not worth a word
 # libav's own VP8 and VP9 decoders drop the alpha channel that lies beside the picture.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _BOTTOM_FIELD_FIRST = (3, 4)  # AV_FIELD_BB, AV_FIELD_TB
@@ -28,7 +29,8 @@ class Decoder:
     """decode(packet) gives the frames that are ready, decode(None) at the end the rest.
 
     picture: the file is a picture, not a clip. skipped: packets that could not be decoded. damaged: frames that libav mended.
-    first, end: seconds at which the first frame begins and the last one ends. frames: how many came."""
+    first, end: seconds at which the first frame begins and the last one ends. frames: how many came. pauses: from when to when no frame
+    was shown, by the frames' own durations."""
 
     def __init__(self, stream: VideoStream, *, name: str, threads: int | None, picture: bool) -> None:
         self._stream, self._name, self._picture = stream, name, picture
@@ -45,6 +47,7 @@ class Decoder:
         self.skipped = self.damaged = self.frames = 0
         self.first = self.end = Fraction(0)
         self.first_is_key = False
+        self.pauses: list[tuple[Fraction, Fraction]] = []
         self._last: int | None = None
         self._context.flush_buffers()
 
@@ -90,6 +93,8 @@ class Decoder:
         start = (frame.pts or 0) * self.time_base
         if not self.frames:
             self.first, self.first_is_key = start, picture.key_frame
+        elif start - self.end > _LONGEST_PAUSE:
+            self.pauses.append((self.end, start))
         self.frames += 1
         self.end = start + frame.duration * self.time_base
 

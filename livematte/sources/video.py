@@ -94,7 +94,12 @@ class VideoSource(Reader):
     def _damage_notes(self) -> tuple[str, ...]:
         skipped, damaged = self._decoder.skipped, self._decoder.damaged
         notes = [f"{skipped} damaged packets were skipped"] if skipped else []
-        return (*notes, f"{damaged} frames are damaged in the file") if damaged else tuple(notes)
+        notes += [f"{damaged} frames are damaged in the file"] if damaged else []
+        pauses = self._decoder.pauses
+        if pauses:
+            more = f", and {len(pauses) - 1} more such" if pauses[1:] else ""
+            notes.append(f"no frames from {float(pauses[0][0]):.2f} to {float(pauses[0][1]):.2f} s: a pause, or damage{more}")
+        return tuple(notes)
 
     def _known(self, first: Frame) -> SourceInfo:
         container, video = self._container, self._streams.video
