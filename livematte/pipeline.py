@@ -227,7 +227,7 @@ class Pipeline:
 
     def _check_stuck(self) -> None:
         now = time.monotonic()
-        for stage in self.stages:
+        for stage in self.stages[self._source.info.piped :]:  # to wait for another program is no fault
             since = stage.since
             if since is not None and now - since > STUCK_AFTER:
                 self._fail(LivematteError(f"the {stage.name} thread is stuck: one frame for over {STUCK_AFTER:.0f} s"))

@@ -21,9 +21,9 @@ PATIENCE = 20.0  # seconds after which a test says that something hangs
 class Script:
     """A source from a list: frames and packets are given, errors raised, functions called on the way."""
 
-    def __init__(self, items: Iterable[Any], *, still: bool = False) -> None:
+    def __init__(self, items: Iterable[Any], *, still: bool = False, piped: bool = False) -> None:
         self._items = items
-        self.info = SourceInfo("script", media.SIZE, media.NTSC, 1 / media.NTSC, still=still)
+        self.info = SourceInfo("script", media.SIZE, media.NTSC, 1 / media.NTSC, still=still, piped=piped)
         self.given = 0
 
     def items(self) -> Iterator[Any]:

@@ -170,6 +170,15 @@ def test_waiting_for_others_is_not_being_stuck(monkeypatch: pytest.MonkeyPatch) 
     assert len(sink.frames) == 30
 
 
+def test_a_pipe_may_be_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "STUCK_AFTER", 0.2)
+    sink = Memory()
+    source = Script([*frames(9), lambda: time.sleep(0.6), *frames(12)[9:]], piped=True)
+    report = Pipeline(source, Counter(), outputs(sink), Look()).run()
+    assert report.frames_out == 12
+    assert sink.ended == "closed"
+
+
 def test_an_error_is_told_though_another_thread_hangs(gate: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "_END_WITHIN", 0.3)
     sink = Memory(on_send=at(3, fail(SinkError("disk full"))))

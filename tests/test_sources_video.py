@@ -204,6 +204,7 @@ def test_standard_input_that_cannot_be_rewound(tmp_path: Path, monkeypatch: pyte
     with io.TextIOWrapper(os.fdopen(end, "rb")) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
         with open_source("-", cut=cut) as source:
+            assert source.info.piped
             items = list(source.items())
         stdin.buffer.read()  # the writer may still be at it
     thread.join()

@@ -34,6 +34,7 @@ class SourceInfo:
     video_metadata: dict[str, str] = field(default_factory=dict)
     chapters: tuple[dict[str, Any], ...] = ()
     still: bool = False  # one picture or a folder of pictures: no time of its own
+    piped: bool = False  # another program gives the frames, when it has them
     notes: tuple[str, ...] = ()
 
 

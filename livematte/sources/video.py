@@ -117,6 +117,7 @@ class VideoSource(Reader):
             video_metadata=dict(video.metadata),
             chapters=self._window.chapters(container.chapters(), seconds),
             still=still,
+            piped=self._name == demux.STANDARD_INPUT,
             notes=self._streams.notes + (("interlaced, kept as it is",) if first.field_order else ()),
         )
 
