@@ -80,7 +80,7 @@ class Frame:
 
     planes: as PixelFormat says, each (h, w) or (h, w, 2), uint8 or uint16, read-only by agreement.
     pha: (H, W) float32 in [0, 1], straight alpha that goes with the planes; None = opaque.
-    pts, duration: in units of time_base; pts None only for pictures without a time. captured: seconds on the monotonic clock.
+    pts, duration: in units of time_base; pts None only for pictures without a time.
     label: what a picture is called, for outputs named after the inputs.
     sample_aspect: width of a sample over its height. field_order: "" progressive, "tff" or "bff" interlaced."""
 
@@ -93,7 +93,6 @@ class Frame:
     sample_aspect: Fraction = Fraction(1)
     pha: NDArray[np.float32] | None = None
     field_order: Literal["", "tff", "bff"] = ""
-    captured: float | None = None
     label: str = ""
 
     @property

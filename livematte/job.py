@@ -30,7 +30,8 @@ _VERSIONS = ("livematte", "torch", "onnxruntime", "av", "opencv-python", "numpy"
 
 
 class Job:
-    """`with Job(settings) as job: job.run()`. Opening it finds every mistake in the settings; nothing is written before run().
+    """`with Job(settings) as job: job.run()`. Opening it finds every mistake in the settings; outputs are
+    empty parts until run(), and gone where it never runs.
 
     fetching: told (bytes done, bytes in all) while weights are fetched. SettingsError, SourceError, SinkError, WeightsError or
     EngineError where something cannot be opened."""

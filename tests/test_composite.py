@@ -48,7 +48,6 @@ def test_composite_keeps_time_and_tags(make_frame: MakeFrame) -> None:
         duration=1001,
         sample_aspect=Fraction(4, 3),
         field_order="tff",
-        captured=12.5,
     )
     com = composite(frame, Matte(half_matte(frame.size), frame), Solid("green"))
     assert com.pha is None

@@ -45,7 +45,7 @@ def plan_animation(frame: Frame, *, encoder: str, encoding: Encoding, like: Sour
         rate,
         draw,
         options=options,
-        threads=encoding.threads or 1,
+        threads=1,
         notes=tuple(notes),
     )
 

@@ -20,7 +20,6 @@ class Encoding:
     crf: int | None = None
     preset: str | None = None
     bitrate: int | None = None
-    threads: int | None = None
 
 
 class Sink(Protocol):

@@ -14,7 +14,7 @@ from functools import lru_cache
 from livematte.errors import SinkError
 from livematte.frame import PixelFormat, pixel_format
 
-# An encoder's threads where the user sets none: the network wants the cores more.
+# An encoder's threads: the network wants the cores more.
 ENCODER_THREADS = 2
 
 
