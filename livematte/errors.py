@@ -2,6 +2,7 @@
 
     LivematteError
     ├── SourceError      reading: a file, a camera, a stream
+    │   └── BusyError    a camera that another program uses: it may come free
     ├── SinkError        writing: a file, a device, a stream
     ├── WeightsError     a network's weights: absent, damaged, refused
     ├── EngineError      a device, a precision or a runtime that is not here
@@ -17,6 +18,10 @@ class LivematteError(Exception):
 
 class SourceError(LivematteError):
     """A source cannot be opened, or broke while it was read."""
+
+
+class BusyError(SourceError):
+    """A camera is there, but another program uses it."""
 
 
 class SinkError(LivematteError):

@@ -82,6 +82,7 @@ class Frame:
     pha: (H, W) float32 in [0, 1], straight alpha that goes with the planes; None = opaque.
     pts, duration: in units of time_base; pts None only for pictures without a time.
     label: what a picture is called, for outputs named after the inputs.
+    captured: when a camera took it or a stream brought it, by time.monotonic(); None for what lay in a file.
     sample_aspect: width of a sample over its height. field_order: "" progressive, "tff" or "bff" interlaced."""
 
     planes: tuple[Plane, ...]
@@ -94,6 +95,7 @@ class Frame:
     pha: NDArray[np.float32] | None = None
     field_order: Literal["", "tff", "bff"] = ""
     label: str = ""
+    captured: float | None = None
 
     @property
     def size(self) -> Size:

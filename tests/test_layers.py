@@ -12,12 +12,14 @@ PACKAGE = Path(__file__).parents[1] / "livematte"
 # From the ground up; those of one line do not know each other, but for BESIDE.
 LEVELS = [
     ["errors", "colour", "channels"],
-    ["frame"],
+    ["frame", "sound"],
     ["planes", "pyav", "settings"],
     ["sources", "networks", "weights", "engines", "edges", "background", "composite", "sinks", "progress"],
-    ["matting"],
-    ["pipeline"],
-    ["job", "doctor"],
+    ["matting", "look"],
+    ["smooth"],
+    ["pipeline", "live"],
+    ["job", "doctor", "devices"],
+    ["live_job"],
     ["library"],
     ["cli"],
     [""],  # the package itself, which hands out names of all
@@ -26,11 +28,13 @@ BESIDE = {("engines", "networks"), ("engines", "weights")}
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Who may import which heavy package at all.
 OWNERS = {
-    "av": {"pyav", "sources", "sinks", "doctor"},
+    "av": {"pyav", "sources", "sinks", "doctor", "devices"},
     "torch": {"networks", "engines", "weights", "matting", "doctor"},
     "onnx": {"engines", "weights"},
     "onnxruntime": {"engines", "doctor"},
     "pyvirtualcam": {"sinks/virtual_camera.py", "doctor"},
+    "aiortc": {"sinks/rtc.py"},
+    "cyndilib": {"sinks/ndi.py"},
     "pydantic": {"settings"},
     "rich": {"progress"},
 }

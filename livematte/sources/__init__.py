@@ -6,16 +6,18 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import cast
 
 from livematte.errors import SourceError
-from livematte.sources.base import WHOLE, Cut, Source, SourceInfo
+from livematte.sources.base import ANYTHING, WHOLE, Cut, LiveSource, Source, SourceInfo, Wish
 
-__all__ = ["Cut", "Source", "SourceInfo", "open_source"]
+__all__ = ["Cut", "LiveSource", "Source", "SourceInfo", "Wish", "is_camera", "is_url", "open_live_source", "open_source"]
 
 
 def open_source(spec: str | Path, *, cut: Cut = WHOLE, decoder_threads: int | None = None) -> Source:
     """The source that `spec` names: a video or picture file, a folder of pictures, a glob, `-` for a container on standard input,
-    `pattern` or `pattern:640x360` for a test picture, or a URL. A Path is always a file or a folder.
+    `pattern` or `pattern:640x360` for a test picture, a camera (`cam`, `cam:1`, `cam:/dev/video2`, `cam:HD Webcam`), or a URL. A Path is
+    always a file or a folder.
 
     cut: the part to read. decoder_threads: None for a few, as the network needs the cores too. SourceError where there is nothing
     to read, with what to try; ValueError for a cut that is none."""
@@ -28,9 +30,34 @@ def open_source(spec: str | Path, *, cut: Cut = WHOLE, decoder_threads: int | No
             from livematte.sources.pattern import PatternSource
 
             return PatternSource(spec, cut=cut)
-        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", spec):
+        if is_camera(spec):
+            from livematte.sources.camera import open_camera
+
+            return open_camera(spec)
+        if is_url(spec):
             return _remote(spec, cut, decoder_threads)
     return _local(Path(spec), cut, decoder_threads)
+
+
+def open_live_source(spec: str, *, cut: Cut = WHOLE, wish: Wish = ANYTHING) -> LiveSource:
+    """What open_source opens, for a live job: cameras as wished, streams with little delay, and sound decoded on the way.
+
+    SourceError and ValueError as there; BusyError for a camera that another program uses."""
+    if is_camera(spec):
+        from livematte.sources.camera import open_camera
+
+        return cast(LiveSource, open_camera(spec, wish=wish))  # a camera has no other tracks
+    from livematte.sources.stream import Audible, open_stream
+
+    return open_stream(spec) if is_url(spec) else Audible(open_source(spec, cut=cut))
+
+
+def is_camera(spec: str) -> bool:
+    return spec == "cam" or spec.startswith("cam:")
+
+
+def is_url(spec: str) -> bool:
+    return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", spec) is not None
 
 
 def _standard_input(cut: Cut, threads: int | None) -> Source:
