@@ -13,7 +13,7 @@ import pytest
 from written import clip, like, read, stream_of, write
 
 from livematte.errors import SettingsError, SinkError
-from livematte.sinks import Encoding, open_sink, sink_holds_alpha
+from livematte.sinks import Encoding, live_kind, open_sink, sink_holds_alpha
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,27 @@ def test_unknown_extension_lists_the_known_ones() -> None:
         open_sink("a.avi", like=like())
 
 
-@pytest.mark.parametrize("name", ["vcam", "vcam:/dev/video10", "window", "-", "rtmp://host/key"])
-def test_outputs_that_are_no_files_do_not_become_folders(name: str) -> None:
-    with pytest.raises(SettingsError, match="cannot be written yet; files can"):
-        open_sink(name, like=like())
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("vcam", "vcam"),
+        ("vcam:/dev/video10", "vcam"),
+        ("window", "window"),
+        ("-", "pipe"),
+        ("rtmp://host/key", "stream"),
+        ("whip+https://host/key", "whip"),
+        ("ndi:studio", "ndi"),
+        ("vcam.mov", ""),
+        ("window/", ""),
+    ],
+)
+def test_outputs_that_are_no_files_are_known_by_their_names(name: str, kind: str) -> None:
+    assert live_kind(name) == kind
+
+
+def test_a_url_to_which_nothing_is_sent_lists_those_to_which_it_is() -> None:
+    with pytest.raises(SettingsError, match=r"output ftp://host/a.mp4: got ftp://, wanted one of rtmp://, .*whip\+https://, or a file"):
+        live_kind("ftp://host/a.mp4")
 
 
 def test_a_codec_that_the_container_does_not_hold(tmp_path: Path) -> None:

@@ -8,25 +8,28 @@ from typing import TYPE_CHECKING
 
 from livematte.errors import SettingsError
 from livematte.sinks.base import Encoding, Sink
-from livematte.sinks.kinds import Kind, kind_of
+from livematte.sinks.kinds import LIVE, Kind, kind_of, live_kind
 
 if TYPE_CHECKING:
     from livematte.sinks.naming import Target
     from livematte.sources.base import Source, SourceInfo
 
-__all__ = ["Encoding", "Sink", "open_sink", "sink_holds_alpha"]
+__all__ = ["LIVE", "Encoding", "Sink", "live_kind", "open_sink", "sink_holds_alpha"]
 
+_LIVE_ALPHA = ("window", "pipe", "ndi")  # a window shows what is transparent as a chequerboard
 _BEST = Encoding()  # each codec's own good quality
 _ANIMATIONS = {"gif": "gif", "webp": "libwebp_anim", "apng": "apng"}  # container: libav's encoder
 
 
 def open_sink(spec: str | Path, *, like: Source | SourceInfo, encoding: Encoding = _BEST, overwrite: bool = False) -> Sink:
-    """The sink for an output's name: its extension, or a folder, says what it is.
+    """The sink for an output's name: its extension, or a folder, says what it is; or `vcam`, `window`, `ndi:NAME`, a URL, `-`.
 
     like: the source that it is written from, or its info; it must stay open until the sink has its first frame. SettingsError for a
     name or a codec that is not known, SinkError for an output that exists (without overwrite), is the source itself or cannot be
     written."""
     info: SourceInfo = like.info if hasattr(like, "info") else like
+    if live := live_kind(spec):
+        return _live(live, str(spec), info, encoding)
     path, kind, folder = kind_of(spec)
     alpha = _holds_alpha(spec, kind, encoding)
     if encoding.codec and kind.container and kind.container not in _ANIMATIONS:
@@ -39,6 +42,32 @@ def open_sink(spec: str | Path, *, like: Source | SourceInfo, encoding: Encoding
     if not kind.container or (kind.container == "apng" and info.still and info.frames == 1):
         return _pictures(target, path, folder)
     return _video(target, kind, info, encoding, alpha)
+
+
+def _live(kind: str, spec: str, like: SourceInfo, encoding: Encoding) -> Sink:
+    if kind == "vcam":
+        from livematte.sinks.virtual_camera import VirtualCamera
+
+        return VirtualCamera(spec, like=like)
+    if kind == "window":
+        from livematte.sinks.window import Window
+
+        return Window(like=like)
+    if kind == "whip":
+        from livematte.sinks.whip import WhipSink
+
+        return WhipSink(spec, like=like, encoding=encoding)
+    if kind == "ndi":
+        from livematte.sinks.ndi import NdiSink
+
+        return NdiSink(spec, like=like)
+    if kind == "pipe":
+        from livematte.sinks.pipe import PipeSink
+
+        return PipeSink(like=like, encoding=encoding)
+    from livematte.sinks.stream import StreamSink
+
+    return StreamSink(spec, like=like, encoding=encoding)
 
 
 def _pictures(target: Target, path: Path, folder: bool) -> Sink:
@@ -62,6 +91,8 @@ def _video(target: Target, kind: Kind, like: SourceInfo, encoding: Encoding, alp
 
 def sink_holds_alpha(spec: str | Path, encoding: Encoding = _BEST) -> bool:
     """Whether an output of that name, with that codec, holds a frame's alpha. Raises SettingsError for a name that is not known."""
+    if live := live_kind(spec):
+        return live in _LIVE_ALPHA
     return _holds_alpha(spec, kind_of(spec)[1], encoding)
 
 

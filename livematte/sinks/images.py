@@ -13,6 +13,7 @@ from livematte.errors import SinkError
 from livematte.frame import Frame
 from livematte.sinks import naming, pixels
 from livematte.sinks.naming import Target
+from livematte.sound import Sound
 
 if TYPE_CHECKING:
     import av
@@ -75,6 +76,7 @@ class ImagesSink:
     Named after the frame's label (a picture's own name), else 00000001.png and on. Failing leaves nothing behind."""
 
     alpha = True
+    paced = False
 
     def __init__(self, target: Target, store: Store) -> None:
         self.name = str(target.final)
@@ -99,6 +101,9 @@ class ImagesSink:
 
     def pass_on(self, packet: av.Packet[Any]) -> None:
         """Pictures have no other tracks."""
+
+    def hear(self, sound: Sound) -> None:
+        """Nor sound."""
 
     def close(self) -> None:
         """Gives the output its name. Raises SinkError if there is nothing in it, or if writing fails."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,17 +62,33 @@ KINDS = {
     ".png": Kind("apng", ("apng",), True),
     ".zip": Kind("", ("png",), True, sample_aspect=True),
 }
-_LATER = ("vcam", "window", "-")  # names that are no files
+_STREAMS = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "rtp", "tcp", "srt")  # schemes that libav's muxers send to
+LIVE = ("vcam", "window", "stream", "whip", "ndi")  # kinds of output that need the moment: frames are shown, not kept
+
+
+def live_kind(spec: str | Path) -> str:
+    """One of LIVE, "pipe" for a container on standard output, or "" for a file. SettingsError for a URL of no kind."""
+    text = str(spec)
+    scheme = text.partition("://")[0].lower()
+    if text == "-":
+        return "pipe"
+    if "://" in text:
+        kind = "whip" if scheme in ("whip+http", "whip+https") else "stream" if scheme in _STREAMS else ""
+        if not kind:
+            wanted = ", ".join(f"{name}://" for name in (*_STREAMS, "whip+https"))
+            text = re.sub("//[^/@]*@", "//", text)  # who it is and by what password
+            raise SettingsError(f"output {text}: got {scheme}://, wanted one of {wanted}, or a file")
+        return kind
+    first = text.partition(":")[0]
+    return first if first in ("vcam", "ndi") or text == "window" else ""
 
 
 def kind_of(spec: str | Path) -> tuple[Path, Kind, bool]:
-    """(path, kind, whether it is a folder) of an output's name. Raises SettingsError for a name that no kind of output has."""
+    """(path, kind, whether it is a folder) of a file's name. Raises SettingsError for a name that no kind of output has."""
     text = str(spec)
     path = Path(text)
     if path.name.lower() in KINDS:
         raise SettingsError(f"output {text} has no name, only an extension; wanted one such as matte{path.name}")
-    if "://" in text or text.split(":", maxsplit=1)[0] in (*_LATER, "ndi"):
-        raise SettingsError(f"output {text} cannot be written yet; files can: {known()}")
     if text.endswith(("/", "\\")) or os.path.isdir(path) or not path.suffix:  # Path.is_dir fails for names that are too long
         return path, FOLDER, True
     kind = KINDS.get(path.suffix.lower())
