@@ -62,14 +62,25 @@ class Channel(Generic[Item]):
             self._items.clear()
             self._changed.notify_all()
 
+    @property
+    def ended(self) -> bool:
+        """Whether no more items will come and none waits."""
+        with self._changed:
+            return self._ended and not self._items
+
+    def take(self, seconds: float | None = None) -> Item | None:
+        """The next item; None where the channel has ended, or none came for so many seconds. StoppedError where it was stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._ended or self._stopped, seconds)
+            if self._stopped:
+                raise StoppedError
+            if not self._items:
+                return None
+            item = self._items.popleft()
+            self._changed.notify_all()
+            return item
+
     def __iter__(self) -> Iterator[Item]:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._items or self._ended or self._stopped)
-                if self._stopped:
-                    raise StoppedError
-                if not self._items:
-                    return
-                item = self._items.popleft()
-                self._changed.notify_all()
+        """The items, to the end. None of them may be None."""
+        while (item := self.take()) is not None:
             yield item

@@ -11,9 +11,13 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from livematte.errors import LivematteError, SettingsError
+
+if TYPE_CHECKING:
+    from livematte.settings import Settings
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -22,8 +26,11 @@ OUTPUT, by its name:
   .mov   ProRes 4444 with alpha (default: NAME.matte.mov)    .webm  VP9 with alpha
   .mkv   FFV1 with alpha, lossless                           .mp4   H.264, no alpha
   .gif .webp .png  animated                                  folder/ or .zip  PNG pictures
+  vcam, vcam:/dev/video10  a virtual camera                  window  a preview, with keys (? lists them)
+  rtmp:// rtsp:// udp:// whip+https:// ndi:NAME  streams     -  NUT on standard output
 
 commands:
+  livematte devices          cameras, virtual cameras, streams
   livematte models           the networks: size, licence, whether they are here
   livematte models fetch NAME
   livematte doctor           what is installed and what is missing
@@ -34,13 +41,14 @@ examples:
   livematte talk.mp4 -b beach.jpg -o new.mp4   over a picture; a video is looped
   livematte talk.mp4 -b blur -o a.mp4 -o b.mov several outputs from one pass
   livematte photos/ -o cutouts/                a folder of pictures
+  livematte cam -o vcam -b blur                a virtual background for any call
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    commands: dict[str, Callable[[list[str]], int]] = {"models": _models, "doctor": _doctor}
+    commands: dict[str, Callable[[list[str]], int]] = {"models": _models, "devices": _devices, "doctor": _doctor}
     verbose = any(re.fullmatch(r"--verbose|-[qvy]*v[qvy]*", argument) for argument in arguments)
     try:
         if arguments and arguments[0] in commands:
@@ -80,7 +88,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="livematte",
-        usage="livematte INPUT [-o OUTPUT]... [options]\n       livematte models | doctor",
+        usage="livematte INPUT [-o OUTPUT]... [options]\n       livematte models | devices | doctor",
         description="Takes people out of video: a clip becomes a video with alpha, or over a new background.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_OUTPUTS,
@@ -88,15 +96,28 @@ def _parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument
-    add("input", metavar="INPUT", help="a video, a picture, a folder or glob of pictures, a URL, - (standard input), pattern")
+    add(
+        "input",
+        metavar="INPUT",
+        nargs="?",
+        help="a video, a picture, a folder or glob of pictures, cam, cam:1, a URL, - (standard input), pattern",
+    )
     add("-o", "--output", metavar="OUTPUT", dest="outputs", action="append", help="where to; may be given several times")
-    add("-b", "--background", metavar="BG", help="none (default), green, '#rrggbb', blur[:STRENGTH], a picture, a video (looped)")
-    add("--view", metavar="VIEW", help="auto, composite, cutout, alpha, foreground, triptych")
+    add(
+        "-b",
+        "--background",
+        metavar="BG",
+        action="append",
+        help="none (default), green, '#rrggbb', blur[:STRENGTH], a picture, a video (looped); live: several, the key b goes on",
+    )
+    add("--view", metavar="VIEW", help="auto, composite, cutout, alpha, foreground, triptych (clips only)")
     add("--start", metavar="TIME", help="begin here: seconds or m:ss")
     add("--end", metavar="TIME", help="stop before this")
     add("--frames", metavar="N", help="at most N frames")
     _add_matting(parser.add_argument_group("matting").add_argument)
-    _add_files(parser.add_argument_group("files").add_argument)
+    _add_live(parser.add_argument_group("cameras and live outputs").add_argument)
+    _add_files(parser.add_argument_group("files and streams").add_argument)
+    add("--config", metavar="FILE.toml", help="options from a file; those given here come first")
     add("-y", "--overwrite", action="store_true", help="overwrite outputs that exist")
     add("-q", "--quiet", action="store_true", help="errors only")
     add("-v", "--verbose", action="store_true", help="tell what is used, and tracebacks")
@@ -111,6 +132,7 @@ def _add_matting(add: Callable[..., Any]) -> None:
     add("--detail", metavar="PX", help="longest side of the network's picture (auto: 512); 768 or more for people far away")
     add("--choke", metavar="PX", help="shrink the matte by so many pixels; negative grows it")
     add("--feather", metavar="PX", help="soften its edge")
+    add("--smooth", metavar="SECONDS", help="let still parts settle over so long; moving ones follow at once (0)")
     add("--alpha", metavar="KIND", help="straight (default) or premultiplied")
     add("--device", metavar="DEV", help="auto, cpu, cuda, cuda:1, mps, xpu")
     add("--precision", metavar="P", help="auto, fp32, fp16, bf16")
@@ -118,11 +140,20 @@ def _add_matting(add: Callable[..., Any]) -> None:
     add("--threads", metavar="N", help="CPU threads for the network (all cores)")
 
 
+def _add_live(add: Callable[..., Any]) -> None:
+    add("--size", metavar="WxH", help="what to ask the camera for (1280x720)")
+    add("--fps", metavar="N", help="frames a second to ask it for (30)")
+    add("--pixel-format", metavar="NAME", help="mjpeg, yuyv422, nv12, … (what reaches size and rate)")
+    add("--mirror", action="store_true", help="show the person as in a mirror")
+    add("--on-demand", action="store_true", help="open the camera only while a program reads the virtual camera (Linux)")
+
+
 def _add_files(add: Callable[..., Any]) -> None:
     add("--codec", metavar="NAME", help="h264, hevc, av1, h264_nvenc, prores, ffv1, vp9, …")
     add("--crf", metavar="N", help="quality on the encoder's own scale; lower is better")
     add("--preset", metavar="NAME", help="the encoder's speed preset")
     add("--bitrate", metavar="RATE", help="such as 8M, instead of --crf")
+    add("--keyframes", metavar="SECONDS", help="between key frames of a stream (2)")
 
 
 class _Version(argparse.Action):
@@ -139,9 +170,40 @@ def _matte(arguments: list[str]) -> int:
     """The default command."""
     given = vars(_parser().parse_args(arguments))
     quiet, verbose = (given.pop(name, False) for name in ("quiet", "verbose"))
-    from livematte.settings import make_settings
+    from livematte.settings import make_settings, read_config
 
-    settings = make_settings(**given)
+    config = read_config(Path(path)) if (path := given.pop("config", None)) else None
+    settings = make_settings(config, **given)
+    from livematte.live_job import is_live
+
+    return (_run_live if is_live(settings) else _run_clip)(settings, quiet, verbose)
+
+
+def _run_live(settings: Settings, quiet: bool, verbose: bool) -> int:
+    from livematte.live_job import LiveJob
+    from livematte.progress import Progress
+
+    with Progress(quiet=quiet) as progress, _Signals(progress.close) as signals:
+        progress.wait("opening …")
+        with LiveJob(settings, fetching=progress.fetching, tell=progress.say) as job:
+            signals.begin(job.pipeline.stop)
+            width, height = job.info.size
+            outputs = ", ".join(outlet.sink.name for outlet in job.pipeline.outlets)
+            progress.say(f"{job.info.name} {width}x{height} at {float(job.info.rate):.4g} → {outputs}; Ctrl-C ends it")
+            for note in job.begin_notes:
+                progress.say(f"note: {note}")
+            progress.live()
+            report = job.run(progress.show_live)
+            for note in job.notes():
+                progress.say(f"note: {note}")
+        progress.finish_live(report)
+        code = INTERRUPTED if signals.number == signal.SIGINT else DONE  # a service that is told to end has done its work
+        if not job.pipeline.idle:
+            os._exit(code)
+    return code
+
+
+def _run_clip(settings: Settings, quiet: bool, verbose: bool) -> int:
     from livematte.job import Job, outputs_of
     from livematte.progress import Progress
 
@@ -171,6 +233,7 @@ class _Signals:
         self._finish: Callable[[], None] | None = None
         self._leave = leave
         self._asked = False
+        self.number = 0  # the signal that came, 0 for none
 
     def begin(self, finish: Callable[[], None]) -> None:
         self._finish = None if self._asked else finish
@@ -183,6 +246,7 @@ class _Signals:
             _say("stopped")
             os._exit(INTERRUPTED)  # threads deep in libav or the network do not end when told
         self._asked = True
+        self.number = number
         if self._finish is None:
             raise KeyboardInterrupt
         _say("\nfinishing what is done; once more to stop at once")
@@ -230,6 +294,14 @@ def _list_models() -> None:
         path = weights.find(card.name)
         state = "fetchable" if path is None else f"here: {path}" if weights.is_intact(path, card) else f"damaged: {path}"
         print(f"{card.name:<18}{card.size / 1e6:>5.0f} MB  {card.licence:<10}{state}")
+
+
+def _devices(arguments: list[str]) -> int:
+    _Parser(prog="livematte devices", description="Lists cameras, virtual cameras and streams.", allow_abbrev=False).parse_args(arguments)
+    from livematte.devices import lines
+
+    print("\n".join(lines()))
+    return DONE
 
 
 def _doctor(arguments: list[str]) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from livematte import weights
-from livematte.background import Background, Blur, Clip, Picture, Solid, parse_colour
+from livematte.background import Background
 from livematte.engines import Engine, open_engine
-from livematte.errors import SettingsError, SinkError, SourceError
+from livematte.errors import SettingsError, SinkError
+from livematte.look import Look, close_background, open_background, parse_background
 from livematte.matting.recurrent import RecurrentMatter
-from livematte.pipeline import Look, Output, Pipeline, Report
+from livematte.pipeline import Output, Pipeline, Report
 from livematte.settings import Settings
 from livematte.sinks import Encoding, Sink, open_sink, sink_holds_alpha
-from livematte.sources import Cut, SourceInfo, open_source
+from livematte.sources import Cut, SourceInfo, is_camera, open_source
 
 if TYPE_CHECKING:
     from livematte.weights import Progress
@@ -37,15 +38,15 @@ class Job:
     EngineError where something cannot be opened."""
 
     def __init__(self, settings: Settings, *, fetching: Progress | None = None) -> None:
+        _check_for_clips(settings)
         self.settings = settings
         self.views = [_view_of(settings, name) for name in outputs_of(settings)]
-        background = _parse_background(settings.background)
-        _check_names(settings, background)
-        if settings.model not in weights.MODELS and not Path(settings.model).is_file():
-            weights.card_of(settings.model)
+        background = parse_background(settings.background)
+        check_names(settings, background)
         with ExitStack() as stack:
             self.source = stack.enter_context(open_source(settings.input, cut=Cut(settings.start, settings.end, settings.frames)))
-            self.background = None if background is None else stack.enter_context(_opened(background))
+            self.background = open_background(settings.background)
+            stack.callback(close_background, self.background)
             self.sinks = _open_sinks(settings, self.source.info, stack)
             self.engine = _open_engine(settings, fetching)
             stack.callback(self.engine.close)
@@ -54,7 +55,8 @@ class Job:
             self.source,
             RecurrentMatter(self.engine, detail=settings.detail),
             [Output(sink, view) for sink, view in zip(self.sinks, self.views, strict=True)],
-            Look(self.background, settings.choke, settings.feather, settings.alpha == "premultiplied"),
+            Look(self.background, settings.choke, settings.feather, settings.alpha == "premultiplied", settings.mirror),
+            smooth=settings.smooth,
         )
 
     @property
@@ -73,7 +75,15 @@ class Job:
         """Runs the pipeline to its end, then writes the report file where the settings want one."""
         report = self.pipeline.run(listen)
         if self.settings.report:
-            _write_report(self.settings.report, report, self)
+            figures = {
+                **asdict(report),
+                "parts": [str(part) for part in report.parts],
+                "fps": round(report.fps, 3),
+                "input": self.info.name,
+                "outputs": [sink.name for sink in self.sinks],
+                "notes": self.notes(),
+            }
+            write_report(self.settings.report, figures, self.settings, self.engine)
         return report
 
     def notes(self) -> list[str]:
@@ -92,6 +102,8 @@ def outputs_of(settings: Settings) -> tuple[str, ...]:
     """The outputs, or the one that an input has where none is named: NAME.matte.mov for a clip, .png for a picture, / for pictures."""
     if settings.outputs:
         return settings.outputs
+    if is_camera(settings.input):
+        return ("window",)
     if name := _stream_name(settings.input):
         return (f"{name}.matte.mov",)
     path = Path(settings.input)
@@ -111,8 +123,24 @@ def _stream_name(spec: str) -> str | None:
     return {"-": "stdin", "pattern": "pattern"}.get(spec.partition(":")[0])
 
 
-def _check_names(settings: Settings, background: str | Background | None) -> None:
-    """What can be told of the names of what is written before anything is opened."""
+def _check_for_clips(settings: Settings) -> None:
+    """SettingsError for what only a live job can do."""
+    only = {
+        "--on-demand": settings.on_demand,
+        "--size": settings.size,
+        "--fps": settings.fps,
+        "--pixel-format": settings.pixel_format,
+        "more than one --background": settings.backgrounds,
+    }
+    for option, value in only.items():
+        if value:
+            raise SettingsError(f"{option} is for cameras and live outputs; got {settings.input}, which is a clip")
+
+
+def check_names(settings: Settings, background: str | Background | None) -> None:
+    """What can be told of the names of what is written, and of the model's, before anything is opened."""
+    if settings.model not in weights.MODELS and not Path(settings.model).is_file():
+        weights.card_of(settings.model)
     names = outputs_of(settings)
     if len({os.path.abspath(name) for name in names}) < len(names):
         raise SettingsError(f"an output is named twice: {', '.join(names)}")
@@ -143,74 +171,31 @@ def _view_of(settings: Settings, output: str) -> str:
     return view
 
 
-def _parse_background(spec: str) -> str | Background | None:
-    """None, a background that needs no file, or the name of the file to open."""
-    if spec == "none":
-        return None
-    if spec == "blur":
-        return Blur()
-    if spec.startswith("blur:"):
-        try:
-            return Blur(float(spec.removeprefix("blur:")))
-        except ValueError as error:
-            raise SettingsError(f"--background: got {spec!r}, wanted blur or blur:STRENGTH, percent of the picture's height") from error
-    if os.path.isfile(spec) or "://" in spec or (Path(spec).suffix and not spec.startswith("#")) or "/" in spec:
-        return spec
-    try:
-        return Solid(parse_colour(spec))
-    except SettingsError as error:
-        raise SettingsError(f"--background: {error}; or none, blur, a picture, a video") from error
-
-
-@contextmanager
-def _opened(background: str | Background) -> Iterator[Background]:
-    if not isinstance(background, str):
-        yield background
-        return
-    name = background
-    try:
-        with open_source(name) as source:
-            still, first = source.info.still, next(iter(source))
-    except StopIteration:
-        raise SourceError(f"the background {name} has no picture") from None
-    except SourceError as error:
-        raise SourceError(f"background: {error}") from error
-    if still:
-        yield Picture(first)
-        return
-    clip = Clip(lambda: open_source(name))
-    try:
-        yield clip
-    finally:
-        clip.close()
-
-
 def _open_engine(settings: Settings, fetching: Progress | None) -> Engine:
     path = weights.resolve(settings.model, weights=settings.weights, progress=fetching)
     return open_engine(path, device=settings.device, precision=settings.precision, runtime=settings.runtime, threads=settings.threads)
 
 
 def _open_sinks(settings: Settings, info: SourceInfo, stack: ExitStack) -> list[Sink]:
-    encoding = Encoding(settings.codec, settings.crf, settings.preset, settings.bitrate)
     sinks: list[Sink] = []
     for name in outputs_of(settings):
-        sinks.append(open_sink(name, like=info, encoding=encoding, overwrite=settings.overwrite))
+        sinks.append(open_sink(name, like=info, encoding=encoding_of(settings), overwrite=settings.overwrite))
         # A sink that a run has closed or abandoned stays as it is; one that never ran leaves nothing behind.
         stack.callback(sinks[-1].abandon, keep=False)
     return sinks
 
 
-def _write_report(path: Path, report: Report, job: Job) -> None:
+def encoding_of(settings: Settings) -> Encoding:
+    return Encoding(settings.codec, settings.crf, settings.preset, settings.bitrate, settings.keyframes)
+
+
+def write_report(path: Path, figures: dict[str, Any], settings: Settings, engine: Engine | None) -> None:
+    """The figures of a job and what made them, as JSON. SinkError where they cannot be written."""
     data: dict[str, Any] = {
-        **asdict(report),
-        "parts": [str(part) for part in report.parts],
-        "fps": round(report.fps, 3),
-        "input": job.info.name,
-        "outputs": [sink.name for sink in job.sinks],
-        "model": job.settings.model,
-        "device": job.engine.device,
-        "engine": job.engine.describe,
-        "notes": job.notes(),
+        **figures,
+        "model": settings.model,
+        "device": engine.device if engine else None,
+        "engine": engine.describe if engine else None,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
     }
     part = path.with_name(f"{path.name}.part")

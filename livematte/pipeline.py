@@ -17,15 +17,14 @@ from typing import Any, NamedTuple
 
 import cv2
 
-from livematte import edges
-from livematte.background import Background
 from livematte.channels import Channel, StoppedError
-from livematte.composite import view
 from livematte.errors import LivematteError
 from livematte.frame import Frame, Matte
+from livematte.look import Look
 from livematte.matting.base import Matter
 from livematte.matting.scenes import mattes
 from livematte.sinks.base import Sink
+from livematte.smooth import Smoother
 from livematte.sources.base import Source
 
 _DEPTH = 4  # frames that wait between two threads: enough to ride out a slow one, 12 MB each side at 1080p
@@ -40,16 +39,6 @@ class Output(NamedTuple):
 
     sink: Sink
     view: str
-
-
-@dataclass(frozen=True)
-class Look:
-    """How the person is put before the background. background None: nothing, a cutout. choke, feather: pixels."""
-
-    background: Background | None = None
-    choke: float = 0.0
-    feather: float = 0.0
-    premultiplied: bool = False
 
 
 @dataclass
@@ -102,8 +91,9 @@ class Report:
 class Pipeline:
     """One run from a source through a matter to its outputs. run() may be called once; stop() from anywhere, also a signal."""
 
-    def __init__(self, source: Source, matter: Matter, outputs: Sequence[Output], look: Look) -> None:
+    def __init__(self, source: Source, matter: Matter, outputs: Sequence[Output], look: Look, *, smooth: float = 0.0) -> None:
         self._source, self._matter, self._outputs, self._look = source, matter, outputs, look
+        self._smoother = Smoother(smooth)
         self._read: Channel[Any] = Channel(_DEPTH)
         self._matted: Channel[Any] = Channel(_DEPTH)
         self.stages = [Stage("read"), Stage("matte"), Stage("write")]
@@ -185,17 +175,14 @@ class Pipeline:
         stage.now("refine")
         matte.work_out()
         stage.now("edges")
-        shaped = edges.shape(matte, choke=self._look.choke, feather=self._look.feather)
+        frame, shaped = self._look.shaped(frame, self._smoother.step(frame, matte))
         pictures: dict[str, Frame] = {}
         for sink, name in self._outputs:
             if name not in pictures:
                 stage.now("composite")
-                pictures[name] = self._picture(name, frame, shaped)
+                pictures[name] = self._look.view(name, frame, shaped)
             stage.now("encode")
             sink.send(pictures[name])
-
-    def _picture(self, name: str, frame: Frame, matte: Matte) -> Frame:
-        return view(name, frame, matte, self._look.background, premultiplied=self._look.premultiplied)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from livematte.live.figures import LiveReport
     from livematte.pipeline import Report
     from livematte.sources import SourceInfo
 
 _PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal
+_LIVE_EVERY = 60.0  # of a live job
 
 
 class Progress:
@@ -65,6 +67,25 @@ class Progress:
             of = f"/{self._expected}" if self._expected else ""
             self.say(", ".join([f"{report.frames_out}{of} frames", *words]))
 
+    def live(self) -> None:
+        """A live job runs from now on; show_live tells how."""
+        self._told = time.monotonic()
+        if self._live:
+            self._start("", total=None, bar=False)
+
+    def show_live(self, report: LiveReport) -> None:
+        """How it is now. Where there is no terminal, seldom: a service runs all day."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, tail=report.line)
+        elif self._is_due(_LIVE_EVERY):
+            self.say(report.line)
+
+    def finish_live(self, report: LiveReport) -> None:
+        self.close()
+        latency = "/".join(f"{ms:.0f}" for ms in report.latency_ms)
+        frames = f"{report.frames_in} frames in, {report.frames_out} out, {report.dropped} dropped"
+        self.say(f"{frames} in {report.seconds:.1f} s; latency {latency} ms (p50/p95/p99)")
+
     def fetching(self, done: int, total: int) -> None:
         """Bytes of a model's weights that have come."""
         if self._live and not self._is_fetching:
@@ -92,9 +113,9 @@ class Progress:
             self._bar.stop()
             self._bar = self._task = None
 
-    def _is_due(self) -> bool:
+    def _is_due(self, seconds: float | None = None) -> bool:
         """Whether it is time for another plain line."""
-        due = not self._quiet and time.monotonic() - self._told >= _PLAIN_EVERY
+        due = not self._quiet and time.monotonic() - self._told >= (_PLAIN_EVERY if seconds is None else seconds)
         self._told = time.monotonic() if due else self._told
         return due
 
@@ -104,12 +125,12 @@ class Progress:
         left = max(0, self._expected - report.frames_out) / report.fps
         return f"{int(left) // 60}:{int(left) % 60:02d} left"
 
-    def _start(self, text: str, *, total: float | None, of: str = "") -> None:
+    def _start(self, text: str, *, total: float | None, of: str = "", bar: bool = True) -> None:
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
 
         self.close()
         columns = (BarColumn(bar_width=24), TextColumn(text), TextColumn("{task.fields[tail]}"))
-        self._bar = Bar(*columns, console=self._console, transient=True)
+        self._bar = Bar(*(columns if bar else columns[2:]), console=self._console, transient=True)
         self._task = self._bar.add_task("", total=total, of=of, tail="")
         self._bar.start()

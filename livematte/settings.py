@@ -1,8 +1,12 @@
-"""One validated settings model for the command line and the library. Nothing is silently repaired: a bad value is a SettingsError."""
+"""One validated settings model for the command line, the configuration file and the library. A bad value is a SettingsError."""
 
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -10,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from livematte.errors import SettingsError
 
+Size = tuple[int, int]
 _UNITS = {"k": 1_000, "M": 1_000_000}
 
 
@@ -34,6 +39,29 @@ def _bits(value: Any) -> Any:
     return round(float(match[1]) * _UNITS.get(match[2], 1))
 
 
+def _size(value: Any) -> Any:
+    """ "1280x720" -> (1280, 720)."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d{2,5})x(\d{2,5})", value)
+    if not match or not all(16 <= int(side) <= 16384 for side in match.groups()):
+        raise ValueError("wanted WIDTHxHEIGHT, such as 1280x720")
+    return int(match[1]), int(match[2])
+
+
+def _rate(value: Any) -> Any:
+    """ "30", "29.97", "30000/1001" -> frames per second."""
+    if not isinstance(value, str | int | float | Fraction):
+        return value
+    try:
+        rate = Fraction(str(value)).limit_denominator(1001)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("wanted frames per second, such as 30 or 30000/1001") from None
+    if not 1 <= rate <= 240:
+        raise ValueError("wanted 1 to 240 frames per second")
+    return rate
+
+
 def _detail(value: Any) -> Any:
     return None if value == "auto" else value
 
@@ -49,6 +77,7 @@ class Settings(BaseModel):
     input: str = Field(min_length=1)
     outputs: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     background: str = "none"
+    backgrounds: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     view: Literal["auto", "composite", "cutout", "alpha", "foreground", "triptych"] = "auto"
     model: str = "rvm-mobilenetv3"
     weights: Path | None = None
@@ -59,7 +88,13 @@ class Settings(BaseModel):
     detail: Annotated[int | None, BeforeValidator(_detail)] = Field(None, ge=64, le=4096)
     choke: float = Field(0.0, ge=-100, le=100, allow_inf_nan=False)
     feather: float = Field(0.0, ge=0, le=100, allow_inf_nan=False)
+    smooth: float = Field(0.0, ge=0, le=5, allow_inf_nan=False)
     alpha: Literal["straight", "premultiplied"] = "straight"
+    mirror: bool = False
+    size: Annotated[Size | None, BeforeValidator(_size)] = None
+    fps: Annotated[Fraction | None, BeforeValidator(_rate)] = None
+    pixel_format: str | None = None
+    on_demand: bool = False
     start: Seconds = 0.0
     end: Seconds | None = None
     frames: int | None = Field(None, ge=1)
@@ -67,8 +102,19 @@ class Settings(BaseModel):
     crf: int | None = Field(None, ge=0, le=63)
     preset: str | None = None
     bitrate: Annotated[int | None, BeforeValidator(_bits)] = Field(None, ge=1000)
+    keyframes: float | None = Field(None, gt=0, le=60, allow_inf_nan=False)
     overwrite: bool = False
     report: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several(cls, values: Any) -> Any:
+        """Of several backgrounds the first is shown, the others are those to go on to; a single output is a list of one."""
+        if isinstance(values, dict) and isinstance(several := values.get("background"), list | tuple) and several:
+            values = {**values, "background": several[0], "backgrounds": tuple(several[1:])}
+        if isinstance(values, dict) and isinstance(one := values.get("outputs"), str):
+            values = {**values, "outputs": (one,)}
+        return values
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
@@ -79,22 +125,75 @@ class Settings(BaseModel):
         return self
 
 
-def make_settings(**values: Any) -> Settings:
-    """Settings from values as a person gave them. SettingsError names the option, what was got and what is valid."""
+_NAMES = tuple(name for name in Settings.model_fields if name != "backgrounds")  # that one is part of "background"
+
+
+def make_settings(config: Config | None = None, **values: Any) -> Settings:
+    """Settings from values as a person gave them, over those of a configuration file. SettingsError names the option, or the file's line
+    and key, what was got and what is valid."""
     try:
-        return Settings(**values)
+        return Settings(**{**(config.values if config else {}), **values})
     except ValidationError as error:
-        raise SettingsError(_told(error)) from error
+        raise SettingsError(_told(error, None if config is None else config.without(values))) from error
 
 
-def _told(error: ValidationError) -> str:
+@dataclass(frozen=True)
+class Config:
+    """What a configuration file says. lines: the number of each key's line."""
+
+    path: Path
+    values: dict[str, Any]
+    lines: dict[str, int]
+
+    def without(self, names: Iterable[str]) -> Config:
+        """What the command line left of it."""
+        return replace(self, lines={key: line for key, line in self.lines.items() if key not in set(names)})
+
+    def place(self, key: str) -> str:
+        line = self.lines.get(key)
+        return f"{self.path}{f', line {line}' if line else ''}: {key.replace('_', '-')}"
+
+
+def read_config(path: Path) -> Config:
+    """A TOML file whose keys are the command line's options: `output` or `outputs`, one or a list; `background`, one or a list.
+
+    SettingsError where it cannot be read, is no TOML, or has a key that is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        given = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--config: cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from error
+    values = {{"output": "outputs"}.get(name := key.replace("-", "_"), name): value for key, value in given.items()}
+    lines = {key: _line_of(text, key) for key in values}
+    config = Config(path, values, lines)
+    for key in values:
+        if key not in _NAMES:
+            known = sorted(name.replace("_", "-") for name in _NAMES)
+            raise SettingsError(f"{config.place(key)}: there is no such setting; wanted one of {', '.join(known)}")
+    return config
+
+
+def _line_of(text: str, key: str) -> int:
+    """The line on which a key stands, 0 where it is not found."""
+    pattern = key.replace("_", "[-_]").replace("outputs", "outputs?")
+    match = re.search(rf"""^\s*["']?{pattern}["']?\s*=""", text, re.MULTILINE)
+    return text.count("\n", 0, match.end()) + 1 if match else 0
+
+
+def _told(error: ValidationError, config: Config | None) -> str:
     first = error.errors()[0]
     reason = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         return reason
     name = str(first["loc"][0])
     if name not in Settings.model_fields:
-        return f"unknown setting {name!r}; wanted one of {', '.join(Settings.model_fields)}"
+        return f"unknown setting {name!r}; wanted one of {', '.join(_NAMES)}"
+    if first["type"] == "missing":
+        return "there is no INPUT; wanted a video, a picture, a folder, cam or a URL\nTry: livematte --help"
     wanted = re.sub("(Input|String) should (be|have)", "wanted", reason).replace("'", "").partition(", unable to parse")[0]
-    option = {"input": "INPUT", "outputs": "--output"}.get(name, f"--{name}")
+    option = {"input": "INPUT", "outputs": "--output", "backgrounds": "--background"}.get(name, f"--{name.replace('_', '-')}")
+    if config is not None and name in config.lines:
+        option = config.place(name)
     return f"{option}: got {str(first['input'])!r}, {wanted}"

@@ -11,7 +11,7 @@ stamp=$venv/livematte-installed
 say() { printf '\n==> %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# set_up EXTRAS: .venv holds livematte with these extras ("" or "dev,example") and its weights lie ready.
+# set_up EXTRAS: .venv holds livematte with these extras ("" or those of scripts/test) and its weights lie ready.
 set_up() {
     venv_works || make_venv
     is_installed "$1" || install "$1"
@@ -62,7 +62,7 @@ fingerprint() {
 is_installed() {
     local have
     have=$(cat "$stamp" 2>/dev/null) || return
-    [[ $have == "$(fingerprint) $1" || $have == "$(fingerprint) dev,example" ]]
+    [[ $have == "$(fingerprint) $1" || $have == "$(fingerprint) dev,example,whip,ndi" ]]
 }
 
 # The constraints spare gigabytes: without them pip may take another build of torch with all that it brings along.

@@ -12,7 +12,8 @@ import media
 import numpy as np
 
 from livematte.frame import Frame, Matte
-from livematte.pipeline import Look, Output, Pipeline, Report
+from livematte.look import Look
+from livematte.pipeline import Output, Pipeline, Report
 from livematte.sources.base import SourceInfo
 
 PATIENCE = 20.0  # seconds after which a test says that something hangs

@@ -64,7 +64,7 @@ def place(tmp_path: Path, _template: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 # (arguments, exit code, what is told)
 INPUTS = [
-    ("", 2, "the following arguments are required: INPUT"),
+    ("", 2, "there is no INPUT; wanted a video"),
     ("talk.mp4 text.mp4", 2, "unrecognized arguments: text.mp4"),
     ("missing.mp4", 1, "there is no missing.mp4; wanted a video, a picture or a folder"),
     ("nowhere/talk.mp4", 1, "there is no nowhere/talk.mp4; .*; nor is there a folder nowhere"),
@@ -92,7 +92,7 @@ OUTPUTS = [
     ("-o x.mov -o ./x.mov", 2, "an output is named twice"),
     ("--report nowhere/r.json", 2, "--report: got 'nowhere/r.json', wanted a file in a folder that is there"),
     ("--report text.mp4", 1, r"text\.mp4 exists; -y overwrites it, or give the report another name"),
-    ("-o vcam", 2, "output vcam cannot be written yet"),
+    ("-o whip://host/key", 2, "got whip://, wanted one of rtmp://"),
     ("-o", 2, "-o/--output: expected one argument"),
 ]
 OPTIONS = [

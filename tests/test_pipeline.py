@@ -16,7 +16,8 @@ from fakes import Counter, Memory, Script, at, frames, outputs, run
 
 from livematte.background import Solid
 from livematte.frame import Frame, Matte
-from livematte.pipeline import Look, Pipeline, Report
+from livematte.look import Look
+from livematte.pipeline import Pipeline, Report
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from fakes import Counter, Memory, Script, at, ended, fail, frames, outputs, run
 
-from livematte import pipeline
+from livematte import look, pipeline
 from livematte.errors import LivematteError, SinkError, SourceError
-from livematte.pipeline import Look, Pipeline
+from livematte.look import Look
+from livematte.pipeline import Pipeline
 
 
 @pytest.mark.parametrize("error", [LivematteError("broken"), RuntimeError("broken"), MemoryError("broken")])
@@ -24,9 +25,9 @@ def test_an_error_in_any_thread_ends_the_run_with_it(place: str, error: Exceptio
     items: list[Any] = [*frames(12), *([error] if place == "source" else []), *frames(500)]
     matter = Counter(at(7, fail(error)) if place == "matter" else lambda number: None)
     if place == "edges":
-        monkeypatch.setattr(pipeline.edges, "shape", fail(error))
+        monkeypatch.setattr(look.edges, "shape", fail(error))
     if place == "composite":
-        monkeypatch.setattr(pipeline, "view", fail(error))
+        monkeypatch.setattr(look, "view", fail(error))
     source = Script(items)
     with pytest.raises(type(error), match="broken") as caught:
         Pipeline(source, matter, outputs(first, sink), Look()).run()

@@ -26,6 +26,10 @@ def _measure(options: argparse.Namespace) -> None:
         from benchlib.memory import memory
 
         memory(options)
+    elif options.what == "live":
+        from benchlib.live import live
+
+        live(options)
     else:
         from benchlib.start import start
 
@@ -42,8 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     speed.add_argument("--clip", type=Path, metavar="FILE", help="measure on this clip")
     memory = kinds.add_parser("memory", help="resident size over a long 1080p clip")
     memory.add_argument("--frames", type=_count, default=2_100, metavar="N", help="frames (2100); with fewer, growth counts in proportion")
+    live = kinds.add_parser("live", help="steadiness, latency and memory of a live job")
+    live.add_argument("--frames", type=int, default=2_000, metavar="N", help="frames with the network (2000), 0 for none")
+    live.add_argument("--stub-frames", type=int, default=20_000, metavar="N", help="frames with a stub (20000), 0 for none")
+    live.add_argument("--stub-fps", type=_count, default=120, metavar="N", help="frames a second of these (120)")
     start = kinds.add_parser("start", help="seconds until livematte answers")
-    for kind in (speed, memory, start):
+    for kind in (speed, memory, live, start):
         kind.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
         kind.add_argument("--write", action="store_true", help="also put the tables into docs/performance.md")
     return parser

@@ -1,0 +1,134 @@
+"""What a person changes while a live job runs: one object for keys, for a control page, for whoever comes next.
+
+Every picture is composited under one Look, whole: a change counts from the next frame on. Where it cannot be done, as with a background
+that cannot be read, it is told and all stays as it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from livematte.background import Background
+from livematte.errors import SettingsError
+from livematte.look import Lasting, Look, close_background, open_background
+
+STRENGTHS = (1.0, 2.0, 4.0, 8.0, 16.0)  # of the blur, percent of the picture's height
+
+
+@dataclass(frozen=True)
+class Live:
+    """What can be changed, as a person says it. background: as --background. smooth: seconds. choke, feather: pixels. detail: longest side
+    of the network's picture, None = as large as time allows. backgrounds: what next_background goes through."""
+
+    background: str = "none"
+    backgrounds: tuple[str, ...] = ()
+    smooth: float = 0.0
+    choke: float = 0.0
+    feather: float = 0.0
+    detail: int | None = None
+    mirror: bool = False
+    paused: bool = False
+    premultiplied: bool = False
+
+
+_RANGES = {"smooth": (0.0, 5.0), "choke": (-100.0, 100.0), "feather": (0.0, 100.0), "detail": (64, 4096)}
+_SWITCHES = ("mirror", "paused")
+
+
+class Controls:
+    """The settings of a running job, for any thread.
+
+    opaque: an output holds no alpha, so "none" is no background for it. prepare: called with a new Look before it counts; what it raises
+    refuses the change. on_change: called after a change with the names of what changed. tell: hears of a background that breaks."""
+
+    def __init__(self, live: Live, *, opaque: bool = False, tell: Callable[[str], None] = lambda text: None) -> None:
+        self._lock = threading.RLock()
+        self._opaque = opaque
+        self._tell = tell
+        self._live = live
+        self._look = self._looks(live, self._opened(live.background))
+        self.prepare: Callable[[Look], None] = lambda look: None
+        self.on_change: Callable[[set[str]], None] = lambda names: None
+
+    @property
+    def live(self) -> Live:
+        return self._live
+
+    @property
+    def look(self) -> Look:
+        return self._look
+
+    def change(self, **values: Any) -> None:
+        """Sets what is named. SettingsError for a name or a value that is none, LivematteError for a background that cannot be opened:
+        then nothing has changed."""
+        _check(values)
+        with self._lock:
+            live = replace(self._live, **values)
+            changed = {name for name in values if getattr(live, name) != getattr(self._live, name)}
+            if not changed:
+                return
+            new = "background" in changed
+            background = self._opened(live.background) if new else self._look.background
+            look = self._looks(live, background)
+            try:
+                self.prepare(look)
+            except BaseException:
+                if new:
+                    close_background(background)
+                raise
+            self._live, self._look = live, look
+        self.on_change(changed)
+
+    def next_background(self) -> str:
+        """The next of `backgrounds` that can be shown; those that cannot are told and passed over."""
+        names = self._live.backgrounds
+        if self._live.background not in names:
+            names = (self._live.background, *names)
+        place = names.index(self._live.background)
+        for name in (*names[place + 1 :], *names[:place]):
+            try:
+                self.change(background=name)
+            except (OSError, SettingsError, ValueError) as error:
+                self._tell(str(error))
+            else:
+                break
+        return self._live.background
+
+    def blur(self, steps: int) -> str:
+        """More (less) blur, where the background is one."""
+        name, _, strength = self._live.background.partition(":")
+        if name != "blur":
+            return self._live.background
+        now = float(strength or 4.0)
+        near = min(range(len(STRENGTHS)), key=lambda i: abs(STRENGTHS[i] - now))
+        self.change(background=f"blur:{STRENGTHS[min(len(STRENGTHS) - 1, max(0, near + steps))]:g}")
+        return self._live.background
+
+    def close(self) -> None:
+        close_background(self._look.background)
+
+    def _opened(self, spec: str) -> Background | None:
+        if spec == "none" and self._opaque:
+            raise SettingsError("no background wants outputs that hold alpha; try blur, green or a picture")
+        background = open_background(spec)
+        return None if background is None else Lasting(background, self._tell)
+
+    def _looks(self, live: Live, background: Background | None) -> Look:
+        return Look(background, live.choke, live.feather, live.premultiplied, live.mirror)
+
+
+def _check(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if name not in Live.__dataclass_fields__:
+            raise SettingsError(f"unknown setting {name!r}; wanted one of {', '.join(Live.__dataclass_fields__)}")
+        if name in _SWITCHES and not isinstance(value, bool):
+            raise SettingsError(f"{name}: got {value!r}, wanted true or false")
+        if name == "background" and not (isinstance(value, str) and value):
+            raise SettingsError(f"background: got {value!r}, wanted none, blur, a colour, a picture or a video")
+        if name in _RANGES and not (name == "detail" and value is None):
+            low, high = _RANGES[name]
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise SettingsError(f"{name}: got {value!r}, wanted {low:g} to {high:g}")

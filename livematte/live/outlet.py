@@ -1,0 +1,152 @@
+"""One output of a live job, in a thread of its own: what is slow or fails here holds up nobody else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from typing import NamedTuple
+
+from livematte.errors import LivematteError
+from livematte.frame import Frame
+from livematte.live.board import Board, Shown
+from livematte.live.clock import TIME_BASE, Clock, Pace
+from livematte.live.feed import BACK_OFF, NOBODY
+from livematte.live.figures import Latencies, Rate
+from livematte.live.stand_in import StandIn
+from livematte.sinks import Sink
+from livematte.sound import RATE, Sound
+
+_SOUND_WAITS = 1.0  # seconds that sound is held back for its picture
+_SOUND_KEPT = 10.0  # seconds of sound that wait while an output is busy; the oldest is dropped then
+_IDLE = 0.5  # seconds between two pictures that nobody watches
+_OVERLAP = 0.02  # seconds by which one stretch of sound may overlap the one before
+
+
+class Exit(NamedTuple):
+    """What an Outlet needs. open: gives the sink anew, None for a file, which ends where it breaks. view: what it shows."""
+
+    sink: Sink
+    view: str
+    open: Callable[[], Sink] | None
+
+
+class Outlet:
+    """run() sends until finish(); an output that can come back is tried again and again.
+
+    error: why it ended for good. rate: frames sent. sent_pts, of its last frame."""
+
+    def __init__(self, exit: Exit, *, board: Board, stand_in: StandIn, clock: Clock, period: float, tell: Callable[[str], None]) -> None:
+        self.sink = exit.sink
+        self.view, self._open = exit.view, exit.open
+        self._board, self._stand_in, self._clock, self._tell = board, stand_in, clock, tell
+        self._pace = Pace(period)
+        self._ending = threading.Event()
+        self._sounds: deque[Sound] = deque()
+        self._sound_end = 0.0
+        self._seen = 0
+        self._last_pts = -1
+        self.rate = Rate()
+        self.latencies = Latencies()
+        self.error: Exception | None = None
+
+    @property
+    def again(self) -> bool:
+        """Whether it is opened again where it breaks; a file is not."""
+        return self._open is not None
+
+    def finish(self) -> None:
+        """No more frames; the output is closed by its own thread."""
+        self._ending.set()
+        self._board.wake()
+
+    def hear(self, sound: Sound) -> None:
+        """Sound for this output, from any thread; it is sent beside the frames of its time."""
+        if self.error is None:
+            self._sounds.append(sound)
+            while self._sounds and sound.pts - self._sounds[0].pts > _SOUND_KEPT * RATE:
+                self._sounds.popleft()
+
+    def run(self) -> None:
+        while not self._ending.is_set() and self.error is None:
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 - whatever breaks an output breaks it alone
+                self._broke(error)
+        self._close()
+
+    def _turn(self) -> None:
+        shown = self._next()
+        if self._ending.is_set():
+            return
+        if shown is not None:
+            self._send_shown(shown)
+        elif self.sink.paced or self._seen or self._open is not None:  # a file does not begin with the stand-in
+            self._send(self._stand_in.picture(self.view, self._clock.pts(self._clock.now())))
+            self._pace.beat(None)
+        else:
+            self._pace.beat(None)
+        self._send_sound()
+
+    def _next(self) -> Shown | None:
+        """What to send now, when it is time: at the beat where there is one to keep, else when there is something new."""
+        if self.sink.paced:
+            self._ending.wait(_IDLE if self._board.reason == NOBODY else self._pace.left())
+            return self._board.newest()
+        shown = self._board.wait(self._seen, self._pace.left())
+        while shown is not None and shown.number == self._seen and not self._ending.is_set():
+            shown = self._board.wait(self._seen, self._pace.period)
+        return shown
+
+    def _send_shown(self, shown: Shown) -> None:
+        new = shown.number != self._seen
+        waited = time.monotonic() - shown.made
+        self._send(shown.views[self.view])
+        if new:
+            self.latencies.add(time.monotonic() - shown.captured)
+        self._seen = shown.number
+        self._pace.beat(waited if new else None)
+
+    def _send(self, frame: Frame) -> None:
+        pts = frame.pts or 0
+        if self.sink.paced or pts > self._last_pts:
+            self.sink.send(frame)
+            self.rate.tick()
+        self._last_pts = max(self._last_pts, pts)
+
+    def _send_sound(self) -> None:
+        """Sound up to the last frame's time, and what waited too long for its own."""
+        until = max(float(self._last_pts * TIME_BASE), self._clock.now() - _SOUND_WAITS)
+        while self._sounds and self._sounds[0].seconds <= until:
+            sound = self._sounds.popleft()
+            if float(sound.seconds) >= self._sound_end - _OVERLAP:
+                self.sink.hear(sound)
+                self._sound_end = float(sound.seconds) + sound.samples.shape[1] / RATE
+
+    def _broke(self, error: Exception) -> None:
+        """Tells it once; a file ends with it, a device or a stream is opened again."""
+        text = str(error) if isinstance(error, LivematteError) else f"{self.sink.name}: {type(error).__name__}: {error}"
+        self._tell(f"{text}\n{'It is tried again until it works.' if self.again else 'The other outputs go on.'}")
+        if self._open is None:
+            self.error = error
+            return
+        began = time.monotonic()
+        for attempt in count():
+            self._close()
+            if self._ending.wait(BACK_OFF[min(attempt, len(BACK_OFF) - 1)]):
+                return
+            with suppress(Exception):  # told already; the next word is that it works
+                self.sink = self._open()
+                self.sink.send(self._stand_in.picture(self.view, self._clock.pts(self._clock.now())))
+                self._tell(f"{self.sink.name} works again after {time.monotonic() - began:.0f} s")
+                return
+
+    def _close(self) -> None:
+        try:
+            self.sink.close()
+        except Exception as error:  # noqa: BLE001 - as in run
+            if self._open is None and self.error is None:
+                self.error = error

@@ -1,0 +1,199 @@
+"""A live job from its settings: what can be wrong is found while it is opened; what goes wrong later is told, and mended by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING
+
+from livematte import weights
+from livematte.engines import Engine, open_engine
+from livematte.errors import BusyError, SettingsError, SinkError
+from livematte.frame import Size
+from livematte.job import check_names, encoding_of, outputs_of, write_report
+from livematte.live.clock import TIME_BASE
+from livematte.live.controls import Controls, Live
+from livematte.live.figures import LiveReport
+from livematte.live.outlet import Exit
+from livematte.live.pipeline import LivePipeline
+from livematte.look import parse_background
+from livematte.matting.recurrent import RecurrentMatter
+from livematte.settings import Settings
+from livematte.sinks import LIVE, Sink, live_kind, open_sink, sink_holds_alpha
+from livematte.sources import Cut, LiveSource, SourceInfo, Wish, is_camera, open_live_source
+
+if TYPE_CHECKING:
+    from livematte.weights import Progress
+
+_STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")  # inputs that come when they come, whatever is written
+_SIZE: Size = (1280, 720)  # of the pictures of a camera that is not open yet
+_RATE = Fraction(30)
+_FASTEST = Fraction(120)
+_NEXT = ("blur", "blur:12", "#202020", "green")  # what the key b goes through where the user named nothing
+
+
+def is_live(settings: Settings) -> bool:
+    """Whether these settings ask for a live job: from a camera or a stream, or to an output that shows frames when they happen."""
+    stream = settings.input.partition("://")[0].lower() in _STREAMS and "://" in settings.input
+    return is_camera(settings.input) or stream or any(live_kind(name) in LIVE for name in settings.outputs)
+
+
+class LiveJob:
+    """`with LiveJob(settings) as job: job.run()`. Opening it finds every mistake in the settings; the camera may be busy.
+
+    fetching: told (bytes done, bytes in all) while weights are fetched. tell: told what happens while it runs. Errors as of Job."""
+
+    def __init__(self, settings: Settings, *, fetching: Progress | None = None, tell: Callable[[str], None] = lambda text: None) -> None:
+        self.settings = settings
+        self.engine: Engine | None = None
+        check_names(settings, parse_background(settings.background))
+        if settings.on_demand and not is_camera(settings.input):
+            raise SettingsError(f"--on-demand is for cameras; got {settings.input}")
+        names = outputs_of(settings)
+        views = [_view_of(settings, name) for name in names]
+        weights_file = weights.resolve(settings.model, weights=settings.weights, progress=fetching)
+        with ExitStack() as stack:
+            self.controls = Controls(_live_of(settings, views), opaque="composite" in views, tell=tell)
+            stack.callback(self.controls.close)
+            source, late = _open_first(settings)
+            if source is not None:
+                stack.callback(source.close)
+            self.info = _info(settings, source.info if source else None)
+            exits = [self._exit(name, view, stack) for name, view in zip(names, views, strict=True)]
+            stack.callback(self._close_engine)
+            self.pipeline = LivePipeline(
+                partial(open_live_source, settings.input, wish=_wish(settings)),
+                partial(self._open_matter, weights_file),
+                exits,
+                self.controls,
+                canvas=self.info.size,
+                rate=float(self.info.rate),
+                first=source,
+                name=settings.input if is_camera(settings.input) else self.info.name,
+                on_demand=settings.on_demand,
+                limit=settings.frames,
+                tell=tell,
+            )
+            self._stack = stack.pop_all()
+        self.begin_notes = [*self.info.notes, *([f"{late}; it is opened as soon as it is free"] if late else [])]
+        self._tell = tell
+
+    def _exit(self, name: str, view: str, stack: ExitStack) -> Exit:
+        opening = partial(open_sink, name, like=self.info, encoding=encoding_of(self.settings), overwrite=self.settings.overwrite)
+        sink = opening()
+        stack.callback(sink.abandon, keep=False)  # one that has run is closed, and stays as it is
+        if self.settings.on_demand and live_kind(name) == "vcam" and _watchers(sink) is None:
+            raise SinkError(f"--on-demand wants a virtual camera that tells who watches; {sink.name} does not; leave the option out")
+        if self.settings.on_demand and live_kind(name) != "vcam":
+            raise SettingsError(f"--on-demand wants virtual cameras only, got the output {name}; leave one of them out")
+        return Exit(sink, view, opening if live_kind(name) in LIVE else None)
+
+    def _open_matter(self, path: object) -> RecurrentMatter:
+        asked = self.settings
+        self.engine = open_engine(
+            path,  # type: ignore[arg-type]
+            device=asked.device,
+            precision=asked.precision,
+            runtime=asked.runtime,
+            threads=asked.threads,
+        )
+        return RecurrentMatter(self.engine, detail=asked.detail)
+
+    def _close_engine(self) -> None:
+        if self.engine is not None:
+            self.engine.close()
+
+    def run(self, listen: Callable[[LiveReport], None] = lambda report: None) -> LiveReport:
+        """Runs until it is stopped, or a file that is played ends; then writes the report file where the settings want one."""
+        report = self.pipeline.run(listen)
+        if self.settings.report:
+            outlets = self.pipeline.outlets
+            figures = {
+                **asdict(report),
+                "input": self.info.name,
+                "notes": self.notes(),
+                "errors": [str(o.error) for o in outlets if o.error],
+            }
+            write_report(self.settings.report, figures, self.settings, self.engine)
+        return report
+
+    def notes(self) -> list[str]:
+        """What the outputs have to tell at the end."""
+        return [note for outlet in self.pipeline.outlets for note in outlet.sink.notes]
+
+    def __enter__(self) -> LiveJob:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.pipeline.idle:  # a thread that hangs in a library would lose its ground, and the process with it
+            self._stack.close()
+
+
+def _view_of(settings: Settings, output: str) -> str:
+    """What an output is shown; SettingsError where it cannot hold that, or must not be seen."""
+    holds_alpha = sink_holds_alpha(output, encoding_of(settings))
+    view: str = settings.view
+    if view == "triptych":
+        raise SettingsError("--view triptych shows the room as it is, which a live job never does; try --view foreground or alpha")
+    if view == "auto":
+        view = "cutout" if holds_alpha and settings.background == "none" else "composite"
+    if view == "cutout" and not holds_alpha:
+        raise SettingsError(f"{output} cannot hold alpha; give it a background (-b green, -b blur), or choose an output that does")
+    if view == "composite" and settings.background == "none" and "background" in settings.model_fields_set:
+        raise SettingsError(f"{output} wants a background; try -b blur, -b green or -b picture.jpg")
+    return view
+
+
+def _live_of(settings: Settings, views: list[str]) -> Live:
+    """What can be changed later, as it begins. A virtual camera without a word about the background blurs the room."""
+    background = "blur" if settings.background == "none" and "composite" in views else settings.background
+    names = settings.backgrounds or (_NEXT if "composite" in views else ("none", *_NEXT))
+    return Live(
+        background=background,
+        backgrounds=tuple(dict.fromkeys((background, *names))),
+        smooth=settings.smooth,
+        choke=settings.choke,
+        feather=settings.feather,
+        detail=settings.detail,
+        mirror=settings.mirror,
+        premultiplied=settings.alpha == "premultiplied",
+    )
+
+
+def _wish(settings: Settings) -> Wish:
+    return Wish(settings.size, settings.fps, settings.pixel_format)
+
+
+def _open_first(settings: Settings) -> tuple[LiveSource | None, str]:
+    """The source, to learn its size. (None, why) where another program has the camera, (None, "") where nobody watches yet."""
+    if settings.on_demand:
+        return None, ""
+    if is_camera(settings.input) and (settings.start or settings.end is not None):
+        raise SettingsError("--start and --end are for clips; a camera runs until it is stopped (or for --frames N)")
+    try:
+        return open_live_source(settings.input, wish=_wish(settings), cut=Cut(settings.start, settings.end)), ""
+    except BusyError as error:
+        return None, str(error)
+
+
+def _info(settings: Settings, known: SourceInfo | None) -> SourceInfo:
+    """What the outputs are opened like: the pictures' size and rate, which stay, whatever the camera does later."""
+    size = settings.size if known is None or not is_camera(settings.input) else known.size
+    rate = (settings.fps if known is None or not is_camera(settings.input) else None) or (known.rate if known else _RATE)
+    return SourceInfo(
+        known.name if known else settings.input,
+        size or (known.size if known else _SIZE),
+        min(rate, _FASTEST),
+        TIME_BASE,
+        real_time=True,
+        sound=known.sound if known else False,
+        notes=known.notes if known else (),
+    )
+
+
+def _watchers(sink: Sink) -> int | None:
+    count = getattr(sink, "watchers", None)
+    return count() if count else None

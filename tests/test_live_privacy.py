@@ -1,0 +1,150 @@
+"""The law: no output ever shows a pixel of the room that no matte has removed, whatever breaks, whenever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import live_world
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from live_world import SIZE, Camera, Keyer, Screen, World, room_with_person, shows_room
+
+from livematte.errors import LivematteError, SinkError, SourceError
+from livematte.frame import Matte
+from livematte.live import feed, outlet, pipeline
+from livematte.live.controls import Live
+from livematte.live.outlet import Exit
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (feed, outlet, pipeline):
+        monkeypatch.setattr(module, "BACK_OFF", (0.005, 0.01))
+    monkeypatch.setattr(pipeline, "STALE_AFTER", 0.1)
+    monkeypatch.setattr(pipeline, "LEAVES_AFTER", 0.02)
+
+
+FAULTS_OF_CAMERAS = st.one_of(
+    st.just("frame"),
+    st.just("garbage"),
+    st.just("freeze"),
+    st.just("end"),
+    st.tuples(st.just("size"), st.sampled_from([16, 33, 64]), st.sampled_from([12, 25, 48])),
+    st.sampled_from([SourceError("unplugged"), OSError(19, "gone"), ValueError("driver")]),
+)
+FAULTS_OF_MATTERS = st.sampled_from(
+    ["matte", "matte", "slow", "nan", "over", "small", "late", LivematteError("no"), RuntimeError("out of memory"), MemoryError()]
+)
+FAULTS_OF_SINKS = st.sampled_from(["ok", "ok", "ok", "slow", SinkError("gone"), OSError("gone")])
+CHANGES = st.sampled_from(
+    [
+        {"background": "white"},
+        {"background": "#808080"},
+        {"background": "/nowhere.png"},
+        {"paused": True},
+        {"paused": False},
+        {"mirror": True},
+        {"mirror": False},
+        {"detail": 256},
+        {"detail": None},
+        {"choke": 1.0},
+        {"choke": 0.0},
+    ]
+)
+
+
+def _scripted(cameras: list[list[Any]]) -> Any:
+    """Opens the cameras one after the other, an empty script being one that cannot be opened; then whole ones."""
+    scripts: Iterator[list[Any]] = iter(cameras)
+
+    def opening() -> Camera:
+        script = next(scripts, ["frame"])
+        if not script:
+            raise SourceError("no camera")
+        return Camera(script)
+
+    return opening
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    cameras=st.lists(st.lists(FAULTS_OF_CAMERAS, max_size=6), max_size=4),
+    matters=st.lists(FAULTS_OF_MATTERS, max_size=12),
+    sinks=st.lists(FAULTS_OF_SINKS, max_size=12),
+    changes=st.lists(CHANGES, max_size=5),
+)
+def test_no_output_ever_shows_the_room(cameras: list[Any], matters: list[Any], sinks: list[Any], changes: list[Any]) -> None:
+    paced, recorder, cut = Screen(script=iter(sinks)), Screen("file", paced=False), Screen("cut", alpha=True)
+    exits = [Exit(paced, "composite", paced.again), Exit(recorder, "composite", None), Exit(cut, "cutout", cut.again)]
+    with World(_scripted(cameras), lambda: Keyer(matters), exits) as world:
+        for change in changes:
+            time.sleep(0.01)
+            try:
+                world.controls.change(**change)
+            except LivematteError:
+                assert change == {"background": "/nowhere.png"}
+        world.controls.change(paused=False)
+        world.screen = paced
+        world.until(lambda: world.shows_person)  # whatever happened, it comes back
+    assert world.error is None
+    for screen in (paced, recorder, cut):
+        assert all(frame.size == SIZE for _, frame in screen.frames)
+        assert not any(shows_room(frame) for _, frame in screen.frames)
+
+
+def test_the_law_can_be_broken() -> None:
+    """What the property stands on: a picture of the room is known for one."""
+    assert shows_room(room_with_person())
+    exits = [Exit(screen := Screen(), "composite", None)]
+
+    class Blind(Keyer):
+        def step(self, frame: Any) -> Matte:
+            return Matte(super().step(frame).pha * 0 + 1, frame)
+
+    with World(matter=Blind, exits=exits) as world:
+        world.until(lambda: any(shows_room(frame) for _, frame in screen.frames))
+
+
+def test_nothing_is_shown_before_the_first_matte_nor_while_the_network_loads() -> None:
+    loaded = []
+
+    def load() -> Keyer:
+        time.sleep(0.1)
+        loaded.append(time.monotonic())
+        return Keyer()
+
+    with World(matter=load) as world:
+        world.until(lambda: world.shows_person)
+    early = [frame for at, frame in world.screen.frames if at < loaded[0]]
+    assert len(early) > 3
+    assert all((frame.planes[0] == early[0].planes[0][0, 0]).all() for frame in early)
+
+
+def test_a_pause_holds_at_once_and_until_it_ends() -> None:
+    with World() as world:
+        world.until(lambda: world.shows_person)
+        world.controls.change(paused=True)
+        paused = time.monotonic()
+        time.sleep(0.1)
+        count = len(world.screen.frames)
+        world.controls.change(paused=False)
+        world.until(lambda: world.shows_person)
+    meanwhile = [frame for at, frame in world.screen.frames[:count] if at > paused + live_world.SLACK]
+    assert len(meanwhile) > 3
+    assert not any((frame.planes[0] == live_world.PERSON).any() for frame in meanwhile)
+
+
+@pytest.mark.parametrize(("background", "luma"), [("blur", range(40, 80)), ("white", range(235, 236)), ("none", range(17))])
+def test_the_stand_in_is_the_background_with_nobody_in_it(background: str, luma: range) -> None:
+    screen = Screen(alpha=True)
+    view = "cutout" if background == "none" else "composite"
+    with World(_scripted([[]] * 1000), exits=[Exit(screen, view, None)], live=Live(background=background)) as world:
+        screen.paced = True
+        world.until(lambda: len(screen.frames) > 3)
+        assert world.pipeline.report().state == "no camera"
+    for _, frame in screen.frames:
+        assert {int(v) for v in frame.planes[0].ravel()} <= set(luma)
+        assert frame.pha is None or not frame.pha.any()
