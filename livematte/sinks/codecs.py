@@ -60,6 +60,7 @@ TABLE = (  # the first of a family is what the family's name asks for
     Codec("prores_ks", "prores", options=_PRORES, alpha=True, interlaced=True, full_range=False),
     Codec("qtrle", "qtrle", shallow="rgb24", deep="rgb24", alpha=True),
     Codec("ffv1", "ffv1", options=_FFV1, alpha=True, interlaced=True),
+    Codec("rawvideo", "rawvideo", deep="yuv420p", alpha=True, full_range=False),
     Codec("h264_nvenc", "h264", deep="yuv420p", quality="cq", preset="preset", options=_NVENC, even=True),
     Codec("hevc_nvenc", "hevc", deep="p010le", quality="cq", preset="preset", options=_NVENC, tag="hvc1", even=True),
     Codec("av1_nvenc", "av1", deep="p010le", quality="cq", preset="preset", options=_NVENC, even=True),
@@ -112,7 +113,7 @@ def pixels_for(codec: Codec, frame: PixelFormat, *, alpha: bool) -> str:
     if codec.family == "prores":
         return "yuva444p10le" if alpha else "yuv444p10le" if frame.sub == (1, 1) and frame.family != "gray" else "yuv422p10le"
     if alpha:
-        return {"vp9": "yuva420p", "qtrle": "argb"}[codec.family]
+        return {"vp9": "yuva420p", "qtrle": "argb", "rawvideo": "yuva420p"}[codec.family]
     return codec.shallow if frame.bits == 8 else codec.deep
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from livematte.errors import SinkError
 from livematte.frame import Frame, Size
 from livematte.sinks import naming
+from livematte.sinks.recolour import codes_of, recoloured
 
 if TYPE_CHECKING:
     import av
@@ -23,7 +24,8 @@ class Plan:
     """How a stream is encoded; the first frame decides it.
 
     pixels: libav's pixel format. draw: a frame as pictures of that format and size with their times in time_base: one, or none where
-    the file cannot show so many a second. field_order: "" for a stream of whole pictures. notes: what to tell the user."""
+    the file cannot show so many a second. field_order: "" for a stream of whole pictures. at_once: each frame's packet is wanted before the
+    next frame. notes: what to tell the user."""
 
     encoder: str
     pixels: str
@@ -37,8 +39,16 @@ class Plan:
     tag: str = ""
     sample_aspect: Fraction = Fraction(1)
     field_order: str = ""
+    at_once: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def counted_from(frame: Frame, begin: Fraction) -> Frame:
+    """The frame with its time counted from `begin` seconds: a live job's clock runs since it began, an output's since its first frame."""
+    if frame.pts is None or not begin:
+        return frame
+    return replace(frame, pts=frame.pts - round(begin / frame.time_base))
 
 
 class Encoder:
@@ -49,6 +59,7 @@ class Encoder:
         self._size = first.size
         self._alpha = first.pha is not None
         self._durations: dict[int, int] = {}
+        self._codes = codes_of(first)
         self._drawn = list(plan.draw(self._timed(first, 0)))
         self.frames = 0
         self.dropped = 0
@@ -65,7 +76,7 @@ class Encoder:
         plan = self._plan
         context.pix_fmt = plan.pixels
         context.sample_aspect_ratio = plan.sample_aspect
-        context.thread_count, context.thread_type = plan.threads, "AUTO"
+        context.thread_count, context.thread_type = plan.threads, "SLICE" if plan.at_once else "AUTO"
         context.color_primaries, context.color_trc = picture.color_primaries, picture.color_trc
         context.colorspace, context.color_range = picture.colorspace, picture.color_range
         if plan.bitrate:
@@ -100,7 +111,8 @@ class Encoder:
             return []
         self._last = time
         self.frames += 1
-        pictures, self._drawn = self._drawn or list(self._plan.draw(frame)), []
+        # The stream's tags stay what they are when a camera comes back in another matrix or range.
+        pictures, self._drawn = self._drawn or list(self._plan.draw(recoloured(frame, self._codes))), []
         return [packet for picture in pictures for packet in self._encode(picture)]
 
     def _timed(self, frame: Frame, count: int) -> Frame:

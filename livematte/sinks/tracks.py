@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from livematte.sources.base import SourceInfo
 
-_BITRATE = {"libopus": 64_000, "aac": 96_000}  # bits per second and channel: transparent for speech and music
+_BITRATE = {"libopus": 64_000, "aac": 96_000, "pcm_s16le": 0}  # bits per second and channel: transparent for speech and music
 _RATES = {"libopus": (48_000,), "aac": (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)}
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}  # those that both encoders take
 # Languages that libav's .mov knows by another code only (QuickTime's numbers, ISO 639-2/B); others of these it would drop.
@@ -59,7 +59,7 @@ class Sound:
 
         self._decoder = _decoder(track)
         source = track.codec_context
-        rates = _RATES[encoder]
+        rates = _RATES.get(encoder, (source.sample_rate,))
         rate = source.sample_rate if source.sample_rate in rates else 48_000
         self._stream = container.add_stream(encoder, rate=rate)
         channels = source.layout.nb_channels

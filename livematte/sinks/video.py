@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from livematte.errors import SinkError
 from livematte.frame import Frame
 from livematte.sinks import naming
-from livematte.sinks.encoder import Encoder, Plan
+from livematte.sinks.encoder import Encoder, Plan, counted_from
 from livematte.sinks.kinds import Kind
 from livematte.sinks.naming import Target
 from livematte.sinks.tracks import Order, Track, describe_file, open_tracks
+from livematte.sinks.voice import Voice
+from livematte.sound import Sound
 
 if TYPE_CHECKING:
     import av
@@ -39,6 +42,8 @@ class VideoSink:
     notes: what to tell the user once the output is begun. Failing to write, in whatever way, leaves no file behind; a frame that is
     refused leaves what came before it, to be closed or abandoned."""
 
+    paced = False
+
     def __init__(self, target: Target, kind: Kind, *, like: SourceInfo, alpha: bool, plan: Callable[[Frame], Plan]) -> None:
         self.name = str(target.final)
         self.alpha = alpha
@@ -52,15 +57,30 @@ class VideoSink:
         self._tracks: dict[int, Track] = {}
         self._order = Order(kind)
         self._waiting: list[av.Packet[Any]] = []
+        self._voice: Voice | None = None
+        # Clips keep their own times.
+        self._began: Fraction | None = None if like.real_time else Fraction(0)
         self._ended = False
 
     def send(self, frame: Frame) -> None:
         """Writes a frame. Raises SinkError if its size changed, if it has alpha and the file holds none, or if writing fails."""
         if self._encoder is not None:
             self._encoder.check(frame)
+        seconds = Fraction(frame.pts or 0) * frame.time_base
+        if self._began is None:
+            self._began = seconds
+        frame = counted_from(frame, self._began)
         with self._failing():
             encoder = self._encoder or self._open(frame)
             self._mux(encoder.encode(frame))
+            if self._voice is not None:
+                self._mux(self._voice.keep_up(seconds))
+
+    def hear(self, sound: Sound) -> None:
+        """Writes sound of a live job. What comes before the first frame is left out, as is what a file without sound cannot hold."""
+        if self._voice is not None:
+            with self._failing():
+                self._mux(self._voice.take(sound))
 
     def pass_on(self, packet: av.Packet[Any]) -> None:
         """Writes a packet of one of the source's other tracks. Before the first frame it waits."""
@@ -80,6 +100,8 @@ class VideoSink:
         self._encoder = Encoder(container, plan, frame)
         tracks = [track for track in self._like.tracks if self._kind.new_audio]
         self._tracks, notes = open_tracks(container, self._kind, tracks, self._waiting)
+        if self._like.sound and self._kind.new_audio:
+            self._voice = Voice(container, self._kind.new_audio, begin=self._began or Fraction(0))
         self.notes += [*plan.notes, *notes]
         describe_file(container, self._like)
         container.start_encoding()
@@ -88,7 +110,7 @@ class VideoSink:
             self.pass_on(packet)
         return self._encoder
 
-    def _mux(self, packets: list[av.Packet[Any]]) -> None:
+    def _mux(self, packets: Iterable[av.Packet[Any]]) -> None:
         assert self._container is not None
         for packet in packets:
             if self._order.has_next(packet):
@@ -110,6 +132,8 @@ class VideoSink:
         self._mux(encoder.finish())
         for track in self._tracks.values():
             self._mux(track.finish())
+        if self._voice is not None:
+            self._mux(self._voice.finish())
         container, self._container = self._container, None
         container.close()
         if encoder.dropped:

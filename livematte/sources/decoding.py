@@ -29,17 +29,18 @@ class Decoder:
     """decode(packet) gives the frames that are ready, decode(None) at the end the rest.
 
     picture: the file is a picture, not a clip. skipped: packets that could not be decoded. damaged: frames that libav mended.
-    first, end: seconds at which the first frame begins and the last one ends. frames: how many came. pauses: from when to when no frame
-    was shown, by the frames' own durations."""
+    first, end: seconds at which the first frame begins and the last one ends. frames: how many came. pause: from when to when no frame
+    was shown, by the frames' own durations, for the first time; pauses: how many such there were. low_delay: each frame is given at once
+    rather than when the next ones are decoded too."""
 
-    def __init__(self, stream: VideoStream, *, name: str, threads: int | None, picture: bool) -> None:
+    def __init__(self, stream: VideoStream, *, name: str, threads: int | None, picture: bool, low_delay: bool = False) -> None:
         self._stream, self._name, self._picture = stream, name, picture
         # Broadcast packets are flagged when a part got lost on the way; what is left is still a picture.
         self._lossy = bool(stream.container.format.flags & TS_DISCONT)
         self.time_base = stream.time_base or Fraction(1, 1000)
         self.rate = _rate(stream)
         self._turn: tuple[int, orientation.Orientation] | None = None
-        self._context = _context(stream, threads or DECODER_THREADS)
+        self._context = _context(stream, threads or DECODER_THREADS, low_delay)
         self.reset()
 
     def reset(self) -> None:
@@ -47,7 +48,8 @@ class Decoder:
         self.skipped = self.damaged = self.frames = 0
         self.first = self.end = Fraction(0)
         self.first_is_key = False
-        self.pauses: list[tuple[Fraction, Fraction]] = []
+        self.pause: tuple[Fraction, Fraction] | None = None
+        self.pauses = 0
         self._last: int | None = None
         self._context.flush_buffers()
 
@@ -94,7 +96,8 @@ class Decoder:
         if not self.frames:
             self.first, self.first_is_key = start, picture.key_frame
         elif start - self.end > _LONGEST_PAUSE:
-            self.pauses.append((self.end, start))
+            self.pause = self.pause or (self.end, start)
+            self.pauses += 1
         self.frames += 1
         self.end = start + frame.duration * self.time_base
 
@@ -123,7 +126,7 @@ class Decoder:
         return self._turn[1]
 
 
-def _context(stream: VideoStream, threads: int) -> Any:
+def _context(stream: VideoStream, threads: int, low_delay: bool) -> Any:
     import av
 
     context: Any = stream.codec_context
@@ -134,7 +137,9 @@ def _context(stream: VideoStream, threads: int) -> Any:
         for tag in tags:
             setattr(own, tag, getattr(context, tag))
         context = own
-    context.thread_type = "AUTO"
+    context.thread_type = "SLICE" if low_delay else "AUTO"  # threads that have a frame each give it late
+    if low_delay:
+        context.flags |= av.codec.context.Flags.low_delay
     context.thread_count = threads
     return context
 

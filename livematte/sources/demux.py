@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from livematte.errors import SourceError
+from livematte.sources.base import SILENCE
 from livematte.sources.damage import lacks_index
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ _TEXT_FORMATS = {"tty", "ansi", "bin", "xbin", "adf", "idf"}
 STANDARD_INPUT = "standard input"
 _WANTED = "a video or a picture, such as .mp4, .mov, .webm or .png"
 _WANTED_PIPED = "a container that can be read from front to back, such as .mkv, .ts, .webm or .mp4 with faststart"
+# A live stream is looked at only until its tracks are known. RTSP goes over TCP, which loses nothing, where the server lets it; a UDP
+# packet too many is a packet lost, not the end.
+_LIVE = {"analyzeduration": "2000000", "rtsp_flags": "prefer_tcp", "overrun_nonfatal": "1"}
 TS_DISCONT, _NO_TIMESTAMPS = 0x0200, 0x0080  # of AVInputFormat.flags
 
 
@@ -32,15 +38,15 @@ class Streams(NamedTuple):
     notes: tuple[str, ...]
 
 
-def open_container(file: Any, *, name: str, remote: bool = False) -> InputContainer:
-    """libav's container for a path, a URL or a binary file object. SourceError where there is none to be had."""
+def open_container(file: Any, *, name: str, remote: bool = False, live: bool = False) -> InputContainer:
+    """libav's container for a path, a URL (remote; live: a stream) or a binary file object. SourceError where there is none to be had."""
     import av
 
     if isinstance(file, Path):
         file = f"file:{file}"  # or "a:b.mp4" would be a protocol
-    timeout = ANSWER_SECONDS if remote else None
+    timeout = (ANSWER_SECONDS, SILENCE if live else ANSWER_SECONDS) if remote else None
     try:
-        container = av.open(file, "r", timeout=timeout, metadata_errors="replace")
+        container = av.open(file, "r", timeout=timeout, metadata_errors="replace", options=_LIVE if live else {})
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise SourceError(_why_not(error, file, name)) from error
     if container.format.name in _TEXT_FORMATS:
@@ -50,24 +56,50 @@ def open_container(file: Any, *, name: str, remote: bool = False) -> InputContai
 
 
 def _why_not(error: Exception, file: Any, name: str) -> str:
-    import av
-
     reason = getattr(error, "strerror", None) or str(error)
     local = isinstance(file, str) and file.startswith("file:")
+    if isinstance(file, str) and not local:
+        return _url_why_not(error, file, name, reason)
     if isinstance(error, PermissionError):
         return f"{name} may not be read: {reason}; check its permissions"
-    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
-        return f"{name} did not answer within {ANSWER_SECONDS:.0f} s; check the address and that the sender is running"
-    if isinstance(error, av.error.ProtocolNotFoundError):
-        scheme = name.partition(":")[0]
-        return f"{name}: this build of libav does not speak {scheme}; wanted http(s), rtsp, rtmp(s), udp, tcp or a file"
-    if isinstance(file, str) and not local:
-        return f"{name} cannot be opened: {reason}; check the address"
     if local and lacks_index(Path(file.removeprefix("file:"))):
         return (
             f"{name} has no index (moov): its end is missing, as after a broken copy or recording; copy it again, or mend it with untrunc"
         )
     return f"{name} cannot be read ({reason}); wanted {_WANTED_PIPED if name == STANDARD_INPUT else _WANTED}"
+
+
+def _url_why_not(error: Exception, url: str, name: str, reason: str) -> str:
+    import av
+
+    place = urlsplit(url)
+    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+        return f"{name} did not answer within {ANSWER_SECONDS:.0f} s; check the address and that the sender is running"
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        return _no_protocol(place.scheme, name)
+    if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+        hint = f"check user and password: {place.scheme}://USER:PASSWORD@{place.hostname}/…"
+    elif isinstance(error, av.error.HTTPNotFoundError):
+        hint = "check what follows the host's name"
+    elif place.hostname and not _is_known(place.hostname):
+        hint = f"no host has the name {place.hostname}; check the address and the network"
+    else:
+        hint = "check the address"
+    return f"{name} cannot be opened: {reason}; {hint}"
+
+
+def _no_protocol(scheme: str, name: str) -> str:
+    got = f"{name}: this build of libav does not speak {scheme}; wanted http(s), rtsp, rtmp(s), udp, rtp, tcp or a file"
+    return f"{got}\nAn ffmpeg that does can pass it on: ffmpeg -i '{name}' -c copy -f nut - | livematte - …" if scheme == "srt" else got
+
+
+def _is_known(host: str) -> bool:
+    """libav says no more than "Input/output error" of a name that does not exist."""
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return False
+    return True
 
 
 def choose(container: InputContainer, *, name: str) -> Streams:

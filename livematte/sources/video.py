@@ -95,10 +95,9 @@ class VideoSource(Reader):
         skipped, damaged = self._decoder.skipped, self._decoder.damaged
         notes = [f"{skipped} damaged packets were skipped"] if skipped else []
         notes += [f"{damaged} frames are damaged in the file"] if damaged else []
-        pauses = self._decoder.pauses
-        if pauses:
-            more = f", and {len(pauses) - 1} more such" if pauses[1:] else ""
-            notes.append(f"no frames from {float(pauses[0][0]):.2f} to {float(pauses[0][1]):.2f} s: a pause, or damage{more}")
+        if pause := self._decoder.pause:
+            more = f", and {self._decoder.pauses - 1} more such" if self._decoder.pauses > 1 else ""
+            notes.append(f"no frames from {float(pause[0]):.2f} to {float(pause[1]):.2f} s: a pause, or damage{more}")
         return tuple(notes)
 
     def _known(self, first: Frame) -> SourceInfo:
