@@ -190,14 +190,14 @@ def _run_live(settings: Settings, quiet: bool, verbose: bool) -> int:
             width, height = job.info.size
             outputs = ", ".join(outlet.sink.name for outlet in job.pipeline.outlets)
             progress.say(f"{job.info.name} {width}x{height} at {float(job.info.rate):.4g} → {outputs}; Ctrl-C ends it")
-            for note in job.begin_notes:
+            for note in job.info.notes:
                 progress.say(f"note: {note}")
             progress.live()
             report = job.run(progress.show_live)
             for note in job.notes():
                 progress.say(f"note: {note}")
         progress.finish_live(report)
-        code = INTERRUPTED if signals.number == signal.SIGINT else DONE  # a service that is told to end has done its work
+        code = FAILED if job.failed else INTERRUPTED if signals.number == signal.SIGINT else DONE  # SIGTERM ends a service
         if not job.pipeline.idle:
             os._exit(code)
     return code

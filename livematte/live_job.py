@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from livematte import weights
-from livematte.engines import Engine, open_engine
+from livematte.engines import Engine, load_libraries, open_engine
 from livematte.errors import BusyError, SettingsError, SinkError
 from livematte.frame import Size
 from livematte.job import check_names, encoding_of, outputs_of, write_report
@@ -55,10 +55,11 @@ class LiveJob:
         names = outputs_of(settings)
         views = [_view_of(settings, name) for name in names]
         weights_file = weights.resolve(settings.model, weights=settings.weights, progress=fetching)
+        load_libraries(weights_file, device=settings.device, precision=settings.precision, runtime=settings.runtime)
         with ExitStack() as stack:
             self.controls = Controls(_live_of(settings, views), opaque="composite" in views, tell=tell)
             stack.callback(self.controls.close)
-            source, late = _open_first(settings)
+            source = _open_first(settings)
             if source is not None:
                 stack.callback(source.close)
             self.info = _info(settings, source.info if source else None)
@@ -78,8 +79,6 @@ class LiveJob:
                 tell=tell,
             )
             self._stack = stack.pop_all()
-        self.begin_notes = [*self.info.notes, *([f"{late}; it is opened as soon as it is free"] if late else [])]
-        self._tell = tell
 
     def _exit(self, name: str, view: str, stack: ExitStack) -> Exit:
         opening = partial(open_sink, name, like=self.info, encoding=encoding_of(self.settings), overwrite=self.settings.overwrite)
@@ -120,6 +119,11 @@ class LiveJob:
             write_report(self.settings.report, figures, self.settings, self.engine)
         return report
 
+    @property
+    def failed(self) -> bool:
+        """Whether an output broke for good on the way; it was told."""
+        return any(outlet.error is not None for outlet in self.pipeline.outlets)
+
     def notes(self) -> list[str]:
         """What the outputs have to tell at the end."""
         return [note for outlet in self.pipeline.outlets for note in outlet.sink.notes]
@@ -138,7 +142,7 @@ def _view_of(settings: Settings, output: str) -> str:
     view: str = settings.view
     if view == "triptych":
         raise SettingsError("--view triptych shows the room as it is, which a live job never does; try --view foreground or alpha")
-    if view == "auto":
+    if view == "auto" and live_kind(output) != "window":  # a preview goes with what the keys choose
         view = "cutout" if holds_alpha and settings.background == "none" else "composite"
     if view == "cutout" and not holds_alpha:
         raise SettingsError(f"{output} cannot hold alpha; give it a background (-b green, -b blur), or choose an output that does")
@@ -167,16 +171,16 @@ def _wish(settings: Settings) -> Wish:
     return Wish(settings.size, settings.fps, settings.pixel_format)
 
 
-def _open_first(settings: Settings) -> tuple[LiveSource | None, str]:
-    """The source, to learn its size. (None, why) where another program has the camera, (None, "") where nobody watches yet."""
-    if settings.on_demand:
-        return None, ""
+def _open_first(settings: Settings) -> LiveSource | None:
+    """The source, to learn its size; None where another program has the camera, or nobody watches yet."""
     if is_camera(settings.input) and (settings.start or settings.end is not None):
         raise SettingsError("--start and --end are for clips; a camera runs until it is stopped (or for --frames N)")
+    if settings.on_demand:
+        return None
     try:
-        return open_live_source(settings.input, wish=_wish(settings), cut=Cut(settings.start, settings.end)), ""
-    except BusyError as error:
-        return None, str(error)
+        return open_live_source(settings.input, wish=_wish(settings), cut=Cut(settings.start, settings.end))
+    except BusyError:
+        return None  # the job says so, and waits for it
 
 
 def _info(settings: Settings, known: SourceInfo | None) -> SourceInfo:

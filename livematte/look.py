@@ -6,6 +6,8 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from livematte.composite import view
 from livematte.errors import LivematteError, SettingsError, SourceError
 from livematte.frame import Frame, Matte, Plane
 from livematte.sources import open_source
+
+_LONGEST_STEP = Fraction(1, 4)  # seconds by which a clip behind moves on at most, whatever passed since the last frame
 
 
 @dataclass(frozen=True)
@@ -33,16 +37,32 @@ class Look:
         shaped = edges.shape(matte, choke=self.choke, feather=self.feather)
         if not self.mirror:
             return frame, shaped
-        return _mirrored(frame), Matte(np.ascontiguousarray(shaped.pha[:, ::-1]), _mirrored(shaped.fgr))
+        return _mirrored(frame), Matte(_flipped(shaped.pha), _mirrored(shaped.fgr))
 
     def view(self, name: str, frame: Frame, matte: Matte) -> Frame:
-        """composite.view of what `shaped` gave."""
+        """composite.view of what `shaped` gave; "auto" is a composite where there is a background, else a cutout."""
+        if name == "auto":
+            name = "cutout" if self.background is None else "composite"
         return view(name, frame, matte, self.background, premultiplied=self.premultiplied)
 
 
 def _mirrored(frame: Frame) -> Frame:
-    planes = tuple(np.ascontiguousarray(plane[:, ::-1]) for plane in frame.planes)
-    return replace(frame, planes=planes, pha=None if frame.pha is None else frame.pha[:, ::-1])
+    across, width = frame.format.sub[0], frame.size[0]
+    flip = _flipped if width % across == 0 else partial(_flipped_across, across=across, width=width)
+    planes = (_flipped(frame.planes[0]), *(flip(plane) for plane in frame.planes[1:]))
+    return replace(frame, planes=planes, pha=None if frame.pha is None else _flipped(frame.pha))
+
+
+def _flipped(plane: Plane) -> Plane:
+    return np.ascontiguousarray(plane[:, ::-1])
+
+
+def _flipped_across(plane: Plane, *, across: int, width: int) -> Plane:
+    """Chroma of an odd width: in the mirror its samples cover other columns of the luma, so each is the mean of what it covers now."""
+    wide = np.repeat(plane, across, axis=1)[:, :width][:, ::-1]
+    wide = np.concatenate([wide, np.repeat(wide[:, -1:], -width % across, axis=1)], axis=1)
+    pairs = wide.reshape(plane.shape[0], -1, across, *plane.shape[2:]).astype(np.uint32)
+    return ((pairs.sum(axis=2) + across // 2) // across).astype(plane.dtype)
 
 
 def parse_background(spec: str) -> str | Background | None:
@@ -90,6 +110,7 @@ def close_background(background: Background | None) -> None:
 class Lasting:
     """A background for a job that must not end with it: where it breaks, what was last seen of it stays. For several threads.
 
+    A clip runs by its own clock, which stands still while nobody asks: else it would be searched, or begun anew, after each pause.
     tell: hears once why it broke."""
 
     def __init__(self, background: Background, tell: Callable[[str], None]) -> None:
@@ -97,6 +118,8 @@ class Lasting:
         self._tell = tell
         self._broken = False
         self._last: tuple[Frame, tuple[Plane, ...]] | None = None
+        self._now = Fraction(0)  # the clip's
+        self._asked: Fraction | None = None  # the frames' time when it was last asked
         self._lock = threading.Lock()
 
     @property
@@ -108,7 +131,7 @@ class Lasting:
             if self._broken:
                 return self._stay(frame)
             try:
-                planes = self._background.planes(frame, matte)
+                planes = self._background.planes(self._timed(frame) if self.moves else frame, matte)
             except LivematteError as error:
                 self._broken = True
                 self._tell(f"the background broke: {error}; its last picture stays")
@@ -116,6 +139,13 @@ class Lasting:
             if self.moves:  # of the others nothing can break, and of a blur nothing may stay
                 self._last = frame, planes
             return planes
+
+    def _timed(self, frame: Frame) -> Frame:
+        now = (frame.pts or 0) * frame.time_base
+        passed = Fraction(0) if self._asked is None else now - self._asked
+        self._now += min(max(passed, Fraction(0)), _LONGEST_STEP)
+        self._asked = now
+        return replace(frame, pts=round(self._now * 90_000), time_base=Fraction(1, 90_000))
 
     def _stay(self, frame: Frame) -> tuple[Plane, ...]:
         if self._last is None:

@@ -165,7 +165,12 @@ def read_config(path: Path) -> Config:
         raise SettingsError(f"--config: cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}") from error
-    values = {{"output": "outputs"}.get(name := key.replace("-", "_"), name): value for key, value in given.items()}
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        name = {"output": "outputs"}.get(key, key.replace("-", "_"))
+        if name in values:
+            raise SettingsError(f"{path}: {key} is there twice, under two spellings; leave one of them out")
+        values[name] = value
     lines = {key: _line_of(text, key) for key in values}
     config = Config(path, values, lines)
     for key in values:
@@ -177,8 +182,8 @@ def read_config(path: Path) -> Config:
 
 def _line_of(text: str, key: str) -> int:
     """The line on which a key stands, 0 where it is not found."""
-    pattern = key.replace("_", "[-_]").replace("outputs", "outputs?")
-    match = re.search(rf"""^\s*["']?{pattern}["']?\s*=""", text, re.MULTILINE)
+    pattern = re.escape(key).replace("_", "[-_]").replace("outputs", "outputs?")
+    match = re.search(rf"""^\s*\[?["']?{pattern}["']?\s*[=\]]""", text, re.MULTILINE)
     return text.count("\n", 0, match.end()) + 1 if match else 0
 
 
@@ -187,13 +192,13 @@ def _told(error: ValidationError, config: Config | None) -> str:
     reason = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         return reason
-    name = str(first["loc"][0])
+    name = {"backgrounds": "background"}.get(str(first["loc"][0]), str(first["loc"][0]))
     if name not in Settings.model_fields:
         return f"unknown setting {name!r}; wanted one of {', '.join(_NAMES)}"
     if first["type"] == "missing":
         return "there is no INPUT; wanted a video, a picture, a folder, cam or a URL\nTry: livematte --help"
     wanted = re.sub("(Input|String) should (be|have)", "wanted", reason).replace("'", "").partition(", unable to parse")[0]
-    option = {"input": "INPUT", "outputs": "--output", "backgrounds": "--background"}.get(name, f"--{name.replace('_', '-')}")
+    option = {"input": "INPUT", "outputs": "--output"}.get(name, f"--{name.replace('_', '-')}")
     if config is not None and name in config.lines:
         option = config.place(name)
     return f"{option}: got {str(first['input'])!r}, {wanted}"

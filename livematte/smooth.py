@@ -15,7 +15,7 @@ from livematte.matting.scenes import CutDetector
 from livematte.planes import Array
 
 _STEP = 4  # motion is looked at in every fourth row and column
-_STILL, _MOVED = 0.01, 0.04  # change of luma, of its range: below the first there is noise, from the second on motion
+_STILL, _MOVED = 0.01, 0.04  # change of a channel, of its range: below the first there is noise, from the second on motion
 _DONE = np.float32(1 / 255)  # a difference that nobody sees ends: nothing lingers
 
 
@@ -25,30 +25,31 @@ class Smoother:
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
         self._cuts = CutDetector()
-        self._last: tuple[float, Array, Array] | None = None  # when, small luma, alpha
+        self._last: tuple[float, Array, Array] | None = None  # when, small picture, alpha
 
     def step(self, frame: Frame, matte: Matte) -> Matte:
         """Takes a source's frames in order; a cut, another size or a step back in time starts anew."""
         if not self.seconds:
             self._last = None
             return matte
-        pha, luma = matte.pha, _small_luma(frame)
+        pha, small = matte.pha, _small(frame)
         starts, last, now = self._cuts.starts_scene(frame), self._last, frame.seconds
-        if last is not None and not starts and last[1].shape == luma.shape and last[2].shape == pha.shape and now >= last[0]:
-            gain = _gain(np.abs(luma - last[1]), 1 - exp((last[0] - now) / self.seconds), pha.shape)
+        if last is not None and not starts and last[1].shape == small.shape and last[2].shape == pha.shape and now >= last[0]:
+            gain = _gain(np.abs(small - last[1]).max(axis=2), 1 - exp((last[0] - now) / self.seconds), pha.shape)
             pha = _mixed(pha, last[2], gain)
-        self._last = now, luma, pha
+        self._last = now, small, pha
         return Matte(pha, matte.fgr) if pha is not matte.pha else matte
 
     def reset(self) -> None:
         self._last = None
 
 
-def _small_luma(frame: Frame) -> Array:
-    """Luma in [0, 1] at a quarter of the size, without its finest noise."""
-    plane = frame.planes[0]
-    size = (max(1, plane.shape[1] // _STEP), max(1, plane.shape[0] // _STEP))
-    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / (1 << frame.depth))
+def _small(frame: Frame) -> Array:
+    """The frame's channels (h, w, C) in [0, 1] at a quarter of the size, without their finest noise."""
+    width, height = frame.size
+    size = (max(1, width // _STEP), max(1, height // _STEP))
+    planes = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in frame.planes]
+    return np.dstack(planes).astype(np.float32) * np.float32(1 / (1 << frame.depth))
 
 
 def _gain(change: Array, still: float, shape: tuple[int, ...]) -> Array:

@@ -16,7 +16,7 @@ import pytest
 from livematte.colour import BT601, Colour
 from livematte.errors import SourceError
 from livematte.frame import Frame, Matte, Size, pixel_format
-from livematte.live import feed, outlet, pipeline
+from livematte.live import feed, matting, outlet, pipeline
 from livematte.live.controls import Controls, Live
 from livematte.live.outlet import Exit
 from livematte.live.pipeline import LivePipeline
@@ -218,10 +218,12 @@ class World:
 
 
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job that waits for hundredths of seconds where it waits for seconds."""
-    for module in (feed, outlet, pipeline):
+    """A job that waits for hundredths of seconds where it waits for seconds, and shows a picture until it is taken back."""
+    for module in (feed, outlet, matting):
         monkeypatch.setattr(module, "BACK_OFF", (0.005, 0.01))
     monkeypatch.setattr(pipeline, "LEAVES_AFTER", 0.02)
+    for module in (matting, pipeline):
+        monkeypatch.setattr(module, "STALE_AFTER", 1000.0)  # or what nobody takes back would go by itself
     monkeypatch.setattr(pipeline, "_POLL", 0.01)
     monkeypatch.setattr(pipeline, "_POLL_WATCHERS", 0.01)
     monkeypatch.setattr(outlet, "_IDLE", 0.01)
@@ -252,14 +254,16 @@ def numbered(number: int, *, captured: float | None = None, pts: int = 0) -> Fra
 
 
 class NumberedCamera(Camera):
-    """Frames with numbers, which begin anew after the last."""
+    """Frames with numbers, which begin anew after the last. given: the number of each, by when it was taken."""
 
-    count = 0
+    def __init__(self, *, period: float = 0.004) -> None:
+        super().__init__(period=period)
+        self.given: dict[float | None, int] = {}
 
     def _frame(self, event: Any) -> Frame:
         now = time.monotonic()
-        self.count += 1
-        return numbered(FIRST + self.count % (LAST - FIRST), captured=now, pts=round(now * 1000))
+        self.given[now] = FIRST + len(self.given) % (LAST - FIRST)
+        return numbered(self.given[now], captured=now, pts=round(now * 1000))
 
 
 class NumberedMatter(Keyer):

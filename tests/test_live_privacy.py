@@ -14,16 +14,17 @@ from live_world import SIZE, Camera, Keyer, Screen, World, room_with_person, sho
 
 from livematte.errors import LivematteError, SinkError, SourceError
 from livematte.frame import Matte
-from livematte.live import feed, outlet, pipeline
+from livematte.live import feed, matting, outlet, pipeline
 from livematte.live.controls import Live
 from livematte.live.outlet import Exit
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (feed, outlet, pipeline):
+    for module in (feed, outlet, matting):
         monkeypatch.setattr(module, "BACK_OFF", (0.005, 0.01))
-    monkeypatch.setattr(pipeline, "STALE_AFTER", 0.1)
+    for module in (matting, pipeline):
+        monkeypatch.setattr(module, "STALE_AFTER", 0.1)
     monkeypatch.setattr(pipeline, "LEAVES_AFTER", 0.02)
 
 

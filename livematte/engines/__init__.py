@@ -62,6 +62,17 @@ def open_engine(path: Path, *, device: str = "auto", precision: str = "auto", ru
     return TorchEngine(path, device=device, precision=precision, threads=threads)
 
 
+def load_libraries(path: Path, *, device: str = "auto", precision: str = "auto", runtime: str = "auto") -> None:
+    """Imports what open_engine will need, at a moment when nothing waits: an import may hold all threads for a second. Errors as there."""
+    _check_words(device, precision, runtime)
+    if _suits_onnxruntime(path, device, precision, runtime):
+        from livematte.engines.onnx_engine import load_library
+
+        load_library()
+    else:
+        import torch  # noqa: F401
+
+
 def available_cores() -> int:
     """Cores that this process may use, which in a container are fewer than the machine has."""
     affinity: Callable[[int], Any] | None = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows

@@ -4,6 +4,7 @@ The cut spares resizing, multiplying and clipping whole frames, which is done on
 fold the shape arithmetic and choose the convolutions' layout for good.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,15 @@ def _align_channels(graph: Any, src_sm: str) -> None:
     graph.node.insert(0, helper.make_node("Pad", [src_sm, "one_channel"], ["src_sm_4"]))
 
 
+def load_library() -> None:
+    """Imports what runs the network, which may hold all other threads for a second. Its telemetry stays off."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnx  # noqa: F401
+    import onnxruntime  # noqa: F401
+
+
 def _session(graph: Any, size: tuple[int, ...], shapes: list[tuple[int, ...]], threads: int) -> Any:
+    load_library()
     import onnxruntime
 
     for value, shape in zip(graph.graph.input, [(1, 3, *size), *shapes], strict=True):

@@ -33,7 +33,7 @@ class Board:
         self._changed = threading.Condition()
         self._holds: dict[str, None] = {}
         self._shown: Shown | None = None
-        self._count = 0
+        self._count = self._wakes = 0
         self._since = time.monotonic()
         self._stood_in = 0.0
 
@@ -85,12 +85,14 @@ class Board:
     def wait(self, seen: int, seconds: float) -> Shown | None:
         """newest(), after at most so many seconds, or as soon as it is another one than number `seen`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._shown is not None and self._shown.number != seen, seconds)
+            wakes = self._wakes
+            self._changed.wait_for(lambda: self._wakes != wakes or (self._shown is not None and self._shown.number != seen), seconds)
         return self.newest()
 
     def wake(self) -> None:
         """Ends every wait."""
         with self._changed:
+            self._wakes += 1
             self._changed.notify_all()
 
     @property

@@ -69,3 +69,4 @@ class Pace:
             off = (waited - _MARGIN + self.period / 2) % self.period - self.period / 2
             most = _MOST * self.period
             self._next -= min(most, max(-most, _PULL * off))
+        self._next = min(self._next, now + self.period + 2 * _MOST * self.period)  # where it was sent before it was due

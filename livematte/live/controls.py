@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from livematte.background import Background
-from livematte.errors import SettingsError
+from livematte.errors import LivematteError, SettingsError
 from livematte.look import Lasting, Look, close_background, open_background
 
 STRENGTHS = (1.0, 2.0, 4.0, 8.0, 16.0)  # of the blur, percent of the picture's height
@@ -35,7 +35,7 @@ class Live:
 
 
 _RANGES = {"smooth": (0.0, 5.0), "choke": (-100.0, 100.0), "feather": (0.0, 100.0), "detail": (64, 4096)}
-_SWITCHES = ("mirror", "paused")
+_SWITCHES = ("mirror", "paused", "premultiplied")
 
 
 class Controls:
@@ -50,6 +50,7 @@ class Controls:
         self._tell = tell
         self._live = live
         self._look = self._looks(live, self._opened(live.background))
+        self._old: list[Background | None] = []
         self.prepare: Callable[[Look], None] = lambda look: None
         self.on_change: Callable[[set[str]], None] = lambda names: None
 
@@ -79,8 +80,10 @@ class Controls:
                 if new:
                     close_background(background)
                 raise
+            if new:
+                self._old.append(self._look.background)
             self._live, self._look = live, look
-        self.on_change(changed)
+            self.on_change(changed)  # under the lock: what is shown follows the settings in their order
 
     def next_background(self) -> str:
         """The next of `backgrounds` that can be shown; those that cannot are told and passed over."""
@@ -91,7 +94,7 @@ class Controls:
         for name in (*names[place + 1 :], *names[:place]):
             try:
                 self.change(background=name)
-            except (OSError, SettingsError, ValueError) as error:
+            except LivematteError as error:
                 self._tell(str(error))
             else:
                 break
@@ -104,10 +107,18 @@ class Controls:
             return self._live.background
         now = float(strength or 4.0)
         near = min(range(len(STRENGTHS)), key=lambda i: abs(STRENGTHS[i] - now))
-        self.change(background=f"blur:{STRENGTHS[min(len(STRENGTHS) - 1, max(0, near + steps))]:g}")
+        then = STRENGTHS[min(len(STRENGTHS) - 1, max(0, near + steps))]
+        if (then - now) * steps > 0:
+            self.change(background=f"blur:{then:g}")
         return self._live.background
 
+    def close_old(self) -> None:
+        """Closes backgrounds that were replaced; for the thread that used them, once it goes by the present look."""
+        while self._old:
+            close_background(self._old.pop())
+
     def close(self) -> None:
+        self.close_old()
         close_background(self._look.background)
 
     def _opened(self, spec: str) -> Background | None:
@@ -130,5 +141,6 @@ def _check(values: dict[str, Any]) -> None:
             raise SettingsError(f"background: got {value!r}, wanted none, blur, a colour, a picture or a video")
         if name in _RANGES and not (name == "detail" and value is None):
             low, high = _RANGES[name]
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            kind = int if name == "detail" else int | float
+            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
                 raise SettingsError(f"{name}: got {value!r}, wanted {low:g} to {high:g}")

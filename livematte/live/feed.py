@@ -19,6 +19,7 @@ from livematte.sources import LiveSource
 
 BACK_OFF = (0.5, 1.0, 2.0, 4.0)  # seconds before each new attempt; the last again and again
 _STEADY = 10.0  # seconds after which a source that came back is trusted again
+_STRAY = 5.0  # seconds between a sound's time and the present, from which on it belongs to nothing
 NO_SOURCE = "no camera"
 NOBODY = "nobody watches"
 
@@ -57,7 +58,7 @@ class Feed:
         self._stop = threading.Event()
         self._wanted = threading.Event()
         self._wanted.set()
-        self._told = ""
+        self._told: set[type[Exception]] = set()  # kinds of failure of the present outage
         self._lost_at: float | None = None
         self._failures = 0
         self.rate = Rate()
@@ -141,7 +142,7 @@ class Feed:
             if not source.info.real_time and not self._until(anchor.beside(float(item.seconds))):
                 return False
             if isinstance(item, Sound):
-                self._hear(self._timed_sound(item, anchor))
+                self._pass_sound(self._timed_sound(item, anchor))
                 continue
             if not _is_whole(item):
                 self._bad()
@@ -167,13 +168,19 @@ class Feed:
     def _timed_sound(self, sound: Sound, anchor: Anchor) -> Sound:
         return replace(sound, pts=round(anchor.beside(float(sound.seconds)) * RATE))
 
+    def _pass_sound(self, sound: Sound) -> None:
+        """Sound whose clock has left the frames' would hold up all that comes after it."""
+        if abs(float(sound.seconds) - self._clock.now()) < _STRAY:
+            self._hear(sound)
+
     def _arrived(self, began: float) -> None:
         """A good frame came."""
         self._board.release(NO_SOURCE)
         if self._lost_at is not None:
             self.reconnects += 1
             self._tell(f"{self._name} is back after {time.monotonic() - self._lost_at:.0f} s")
-            self._lost_at, self._told = None, ""
+            self._lost_at = None
+            self._told.clear()
         if self._failures and time.monotonic() - began > _STEADY:
             self._failures = 0
 
@@ -188,8 +195,8 @@ class Feed:
         if self._lost_at is None:
             self._lost_at = time.monotonic()
         reason = str(error) if isinstance(error, LivematteError) else f"{self._name}: {type(error).__name__}: {error}"
-        if reason != self._told:
-            self._told = reason
+        if type(error) not in self._told:  # each kind once: what it says of the same outage differs from attempt to attempt
+            self._told.add(type(error))
             self._tell(f"{reason}\nThe stand-in is shown until it is back.")
         self._stop.wait(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)])
         self._failures += 1

@@ -53,6 +53,20 @@ class Latencies:
         return tuple(known[min(len(known) - 1, int(share * len(known)))] if known else 0.0 for share in shares)
 
 
+class Times:
+    """Seconds at work, by kind of work."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, int]] = {}
+
+    def note(self, stage: str, seconds: float) -> None:
+        total, count = self._sums.get(stage, (0.0, 0))
+        self._sums[stage] = total + seconds, count + 1
+
+    def means_ms(self) -> dict[str, float]:
+        return {stage: round(1000 * total / count, 2) for stage, (total, count) in list(self._sums.items())}
+
+
 @dataclass
 class LiveReport:
     """A live job so far. Rates are frames a second over the last seconds; latency: milliseconds from capture to sending, p50 p95 p99, of

@@ -41,7 +41,8 @@ class Keys:
         return "paused: the stand-in is shown" if paused else "on again"
 
     def _smooth(self, step: float) -> str:
-        self._controls.change(smooth=min(1.0, max(0.0, round(self._controls.live.smooth + step, 2))))
+        now = self._controls.live.smooth
+        self._controls.change(smooth=min(max(1.0, now), max(0.0, round(now + step, 2))))
         return f"smoothing: {self._controls.live.smooth:g} s"
 
     def _detail(self) -> str:

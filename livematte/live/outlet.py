@@ -46,7 +46,8 @@ class Outlet:
         self._pace = Pace(period)
         self._ending = threading.Event()
         self._sounds: deque[Sound] = deque()
-        self._sound_end = 0.0
+        self._sounding = threading.Lock()
+        self._sound_end: float | None = None  # None: nothing was sent yet that it could go beside
         self._seen = 0
         self._last_pts = -1
         self.rate = Rate()
@@ -66,9 +67,10 @@ class Outlet:
     def hear(self, sound: Sound) -> None:
         """Sound for this output, from any thread; it is sent beside the frames of its time."""
         if self.error is None:
-            self._sounds.append(sound)
-            while self._sounds and sound.pts - self._sounds[0].pts > _SOUND_KEPT * RATE:
-                self._sounds.popleft()
+            with self._sounding:
+                self._sounds.append(sound)
+                while sound.pts - self._sounds[0].pts > _SOUND_KEPT * RATE:
+                    self._sounds.popleft()
 
     def run(self) -> None:
         while not self._ending.is_set() and self.error is None:
@@ -76,7 +78,19 @@ class Outlet:
                 self._turn()
             except Exception as error:  # noqa: BLE001 - whatever breaks an output breaks it alone
                 self._broke(error)
+        if self.error is None and not self.sink.paced:
+            self._send_last()
         self._close()
+
+    def _send_last(self) -> None:
+        """The picture that became ready while the one before it was sent."""
+        shown = self._board.newest()
+        try:
+            if shown is not None and shown.number != self._seen:
+                self._send_shown(shown)
+            self._send_sound()
+        except Exception as error:  # noqa: BLE001 - as in run
+            self.error = None if self.again else error
 
     def _turn(self) -> None:
         shown = self._next()
@@ -115,16 +129,21 @@ class Outlet:
         if self.sink.paced or pts > self._last_pts:
             self.sink.send(frame)
             self.rate.tick()
+            if self._sound_end is None:
+                self._sound_end = float(pts * TIME_BASE)
         self._last_pts = max(self._last_pts, pts)
 
     def _send_sound(self) -> None:
-        """Sound up to the last frame's time, and what waited too long for its own."""
+        """Sound up to the last frame's time, and what waited too long for its own; never what is older than the first frame."""
         until = max(float(self._last_pts * TIME_BASE), self._clock.now() - _SOUND_WAITS)
-        while self._sounds and self._sounds[0].seconds <= until:
-            sound = self._sounds.popleft()
+        while self._sound_end is not None and (sound := self._sound_before(until)) is not None:
             if float(sound.seconds) >= self._sound_end - _OVERLAP:
                 self.sink.hear(sound)
                 self._sound_end = float(sound.seconds) + sound.samples.shape[1] / RATE
+
+    def _sound_before(self, seconds: float) -> Sound | None:
+        with self._sounding:
+            return self._sounds.popleft() if self._sounds and self._sounds[0].seconds <= seconds else None
 
     def _broke(self, error: Exception) -> None:
         """Tells it once; a file ends with it, a device or a stream is opened again."""
@@ -140,7 +159,8 @@ class Outlet:
                 return
             with suppress(Exception):  # told already; the next word is that it works
                 self.sink = self._open()
-                self.sink.send(self._stand_in.picture(self.view, self._clock.pts(self._clock.now())))
+                self._sound_end = None
+                self._send(self._stand_in.picture(self.view, self._clock.pts(self._clock.now())))
                 self._tell(f"{self.sink.name} works again after {time.monotonic() - began:.0f} s")
                 return
 
@@ -150,3 +170,4 @@ class Outlet:
         except Exception as error:  # noqa: BLE001 - as in run
             if self._open is None and self.error is None:
                 self.error = error
+                self._tell(str(error))

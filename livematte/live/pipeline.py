@@ -13,47 +13,37 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from fractions import Fraction
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
-import numpy as np
 
-from livematte.background import fitted
 from livematte.channels import Channel, StoppedError
 from livematte.errors import LivematteError
-from livematte.frame import Frame, Matte, Size
+from livematte.frame import Size
 from livematte.live.board import Board
 from livematte.live.clock import Clock
 from livematte.live.controls import Controls
 from livematte.live.detail import Ladder
-from livematte.live.feed import BACK_OFF, Captured, Feed
-from livematte.live.figures import LiveReport, Rate
+from livematte.live.dressing import Dressing
+from livematte.live.feed import Captured, Feed
+from livematte.live.figures import LiveReport, Times
 from livematte.live.keys import Keys
+from livematte.live.matting import STALE_AFTER, Matted, Matting
 from livematte.live.outlet import Exit, Outlet
 from livematte.live.stand_in import StandIn
-from livematte.look import Look, close_background
 from livematte.matting.base import Matter
 from livematte.sinks.images import encode_png
-from livematte.smooth import Smoother
 from livematte.sources import LiveSource
 
-STALE_AFTER = 1.5  # seconds without a new picture, after which the stand-in is shown
 LEAVES_AFTER = 3.0  # seconds after the last watcher left, when the camera is let go
 _LOADING = "loading the network"
 _PAUSED = "paused"
-_NO_MATTE = "no matte"
 _POLL, _POLL_WINDOW, _POLL_WATCHERS = 0.1, 0.015, 0.25  # seconds
 _LATELY = 300  # pictures over which the status line takes latencies
 _END_WITHIN = 10.0  # seconds that the threads have to end
 _FILES_END_WITHIN = 600.0  # that files have: a long .mov is written once more, with its index at the front
-
-
-class Matted(NamedTuple):
-    captured: Captured
-    matte: Matte
 
 
 class LivePipeline:
@@ -77,24 +67,50 @@ class LivePipeline:
         limit: int | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._make_matter, self._controls, self._canvas, self._tell = matter, controls, canvas, tell
-        self._on_demand = on_demand
+        self._make_matter, self._controls, self._tell = matter, controls, tell
+        self._on_demand, self._period = on_demand, 1 / rate
+        self._plays = first is not None and not first.info.real_time
         self.board, self._clock = Board(STALE_AFTER), Clock()
         self._stand_in = StandIn(canvas, [exit.view for exit in exits])
         self._stand_in.make(controls.look)
         self._captured: Channel[Captured] = Channel(1, policy="newest")
         self._matted: Channel[Matted] = Channel(1, policy="newest")
-        common = {"board": self.board, "clock": self._clock, "tell": tell}
-        self.outlets = [Outlet(exit, stand_in=self._stand_in, period=1 / rate, **common) for exit in exits]  # type: ignore[arg-type]
-        self._feed = Feed(open, first=first, name=name, put=self._captured.put, hear=self._hear, limit=limit, **common)  # type: ignore[arg-type]
-        self._plays = first is not None and not first.info.real_time
-        self._ready = threading.Event()
-        self._ladder = Ladder(1 / rate, longest=max(canvas), fixed=controls.live.detail)
-        self._period = 1 / rate
-        self._matted_rate = Rate()
-        self._smoother, self._smoothed = Smoother(), -1
-        self._busy: dict[str, tuple[float, int]] = {}
-        self._stopping = threading.Event()
+        self._stopping, self._ready = threading.Event(), threading.Event()
+        self._ladder, self._times = Ladder(1 / rate, longest=max(canvas), fixed=controls.live.detail), Times()
+        self.outlets = [
+            Outlet(exit, board=self.board, stand_in=self._stand_in, clock=self._clock, period=1 / rate, tell=self._say) for exit in exits
+        ]
+        self._feed = Feed(
+            open,
+            first=first,
+            name=name,
+            board=self.board,
+            clock=self._clock,
+            put=self._captured.put,
+            hear=self._hear,
+            tell=self._say,
+            limit=limit if self._plays else None,
+        )
+        self._mattes = Matting(
+            canvas=canvas,
+            board=self.board,
+            ladder=self._ladder,
+            times=self._times,
+            put=self._matted.put,
+            tell_once=self._tell_once,
+            stopping=self._stopping,
+            plays=self._plays,
+            limit=None if self._plays else limit,  # of a camera, what came while the network loaded was seen by nobody
+        )
+        self._dresser = Dressing(
+            board=self.board,
+            clock=self._clock,
+            controls=controls,
+            stand_in=self._stand_in,
+            views=[exit.view for exit in exits],
+            times=self._times,
+            tell_once=self._tell_once,
+        )
         self._failure: BaseException | None = None
         self._threads: list[threading.Thread] = []
         self._outlet_threads: list[threading.Thread] = []
@@ -118,8 +134,8 @@ class LivePipeline:
     def run(self, listen: Callable[[LiveReport], None] = lambda report: None) -> LiveReport:
         """Runs until stop(), or until a file that is played is at its end. `listen` hears of it some ten times a second.
 
-        Raises what the matter's making raised, what broke a file that is played, and, when the last output has ended by an error, that
-        one."""
+        Raises what the matter's making raised, what broke a file that is played, and, where all outputs have ended by errors, the first
+        of these. An output that broke alone was told, and is in the outlets' `error`."""
         before = cv2.getNumThreads()
         cv2.setNumThreads(1)  # the threads here and the engine share the cores already
         try:
@@ -128,7 +144,8 @@ class LivePipeline:
         finally:
             self._finish()
             cv2.setNumThreads(before)
-        error = self._failure or next((o.error for o in self.outlets if o.error is not None), None)
+        errors = [outlet.error for outlet in self.outlets if outlet.error is not None]
+        error = self._failure or (errors[0] if len(errors) == len(self.outlets) else None)
         if error is not None:
             raise error
         return self.report()
@@ -158,104 +175,16 @@ class LivePipeline:
     def _matting(self) -> None:
         try:
             matter = self._make_matter()
+            self.board.release(_LOADING)
             self._ready.set()
-            self._matte_all(matter)
+            self._mattes.run(matter, self._captured)
         finally:
+            self._feed.stop()
             self._ready.set()
             self._matted.end()
 
-    def _matte_all(self, matter: Matter) -> None:
-        self.board.release(_LOADING)
-        epoch, failures = -1, 0
-        for captured in self._captured:
-            if self.board.held or captured.epoch != self.board.epoch:
-                continue  # of before something happened: nobody will see it
-            try:
-                matted = self._matte(matter, captured, fresh=captured.epoch != epoch)
-            except Exception as error:  # noqa: BLE001 - whatever a network raises, the job goes on without a picture
-                epoch, failures = -1, failures + 1
-                self._no_matte(error, failures)
-                continue
-            epoch, failures = captured.epoch, 0
-            self._matted.put(matted)
-            self._matted_rate.tick()
-
-    def _matte(self, matter: Matter, captured: Captured, *, fresh: bool) -> Matted:
-        """fresh: the matter starts anew, its state settled on this frame before it counts."""
-        began = time.perf_counter()
-        captured = captured._replace(frame=self._on_canvas(captured.frame))
-        fresh |= self._sets_detail(matter)
-        if fresh:
-            matter.prime([captured.frame])
-            began = time.perf_counter()
-        matte = matter.step(captured.frame)
-        seconds = time.perf_counter() - began
-        self._note_time("network", seconds)
-        if not fresh:
-            self._ladder.measured(seconds)
-        return Matted(captured, matte)
-
-    def _on_canvas(self, frame: Frame) -> Frame:
-        """A frame of another size than the job's, as of a camera that came back, is scaled to cover it."""
-        if frame.size == self._canvas and frame.sample_aspect == 1:
-            return frame
-        blank = replace(frame, planes=_blank(frame, self._canvas), sample_aspect=Fraction(1), pha=None)
-        return blank.with_planes(fitted(frame, blank))
-
-    def _sets_detail(self, matter: Any) -> bool:
-        """Whether the matter's detail changed: then its state is of no use."""
-        wanted = self._ladder.detail
-        if getattr(matter, "detail", wanted) == wanted:
-            return False
-        matter.detail = wanted
-        return True
-
-    def _no_matte(self, error: Exception, failures: int) -> None:
-        self.board.clear()
-        if _is_out_of_memory(error) and self._ladder.smaller():
-            self._tell_once(f"out of memory: detail goes down to {self._ladder.detail}")
-            return
-        text = str(error) if isinstance(error, LivematteError) else f"the network failed: {type(error).__name__}: {error}"
-        self._tell_once(f"{text}\nThe stand-in is shown until it works again.")
-        self._stopping.wait(BACK_OFF[min(failures, len(BACK_OFF)) - 1] if failures > 1 else 0)
-
     def _dressing(self) -> None:
-        look = self._controls.look
-        while True:
-            matted = self._matted.take(self._period)
-            if self._matted.ended and matted is None:
-                return
-            before, look = look, self._controls.look
-            if before.background is not look.background:
-                close_background(before.background)
-            try:
-                self._dress(matted, look)
-            except LivematteError as error:
-                self.board.clear()
-                self._tell_once(str(error))
-            except Exception as error:  # noqa: BLE001 - no picture is better than the end of a call
-                self.board.clear()
-                self._tell_once(f"a picture could not be made: {type(error).__name__}: {error}")
-
-    def _dress(self, matted: Matted | None, look: Look) -> None:
-        if matted is None:
-            if self.board.newest() is None and getattr(look.background, "moves", False):
-                self._stand_in.make(look, self._clock.pts(self._clock.now()))
-                if self._controls.look is not look:  # changed meanwhile, and made by the one who changed it
-                    self._stand_in.make(self._controls.look)
-            return
-        (frame, taken, epoch), matte = matted
-        began = time.perf_counter()
-        matte.work_out()
-        _check(matte, frame)
-        self._smoother.seconds = self._controls.live.smooth
-        if epoch != self._smoothed:
-            self._smoother.reset()
-            self._smoothed = epoch
-        frame, shaped = look.shaped(frame, self._smoother.step(frame, matte))
-        views = {outlet.view: look.view(outlet.view, frame, shaped) for outlet in self.outlets}
-        self._note_time("composite", time.perf_counter() - began)
-        self.board.show(views, captured=taken, epoch=epoch)
+        self._dresser.run(self._matted, self._period)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
@@ -287,11 +216,16 @@ class LivePipeline:
     def _serve(self, window: Any) -> None:
         """The preview's keys, help and status line; its toolkit wants the main thread."""
         window.status(self.report(lately=_LATELY).line)
-        for key in window.pump():
+        try:
+            keys = window.pump()
+        except Exception as error:  # noqa: BLE001 - a preview that breaks is not worth a call
+            self._tell_once(f"{window.name}: {error}")
+            return
+        for key in keys:
             if key == "?":
                 window.help()
             elif said := self.keys.press(key):
-                self._tell(said)
+                self._say(said)
 
     def _watch(self) -> None:
         """Whether anybody watches the outputs that can tell; the source is let go some seconds after the last one left."""
@@ -324,7 +258,8 @@ class LivePipeline:
             thread.join(0.02)
             for outlet in self.outlets:
                 if hasattr(outlet.sink, "pump"):
-                    outlet.sink.pump()
+                    with suppress(Exception):  # told already
+                        outlet.sink.pump()
 
     # what others ask of it
 
@@ -351,32 +286,31 @@ class LivePipeline:
             raise LivematteError(f"cannot write {path}: {error.strerror}") from error
         return str(path)
 
+    def _say(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody listens any more; the picture goes on
+            self._tell(text)
+
     def _tell_once(self, text: str) -> None:
         if text not in self._told:
             self._told.add(text)
-            self._tell(text)
-
-    def _note_time(self, stage: str, seconds: float) -> None:
-        total, count = self._busy.get(stage, (0.0, 0))
-        self._busy[stage] = total + seconds, count + 1
+            self._say(text)
 
     def report(self, *, lately: int = 20_000) -> LiveReport:
         """The job so far. lately: pictures over which latencies are taken."""
         feed, first = self._feed, self.outlets[0]
-        busy = {stage: 1000 * total / count for stage, (total, count) in list(self._busy.items())}
         return LiveReport(
             state=self.board.reason,
             seconds=self._clock.now(),
             frames_in=feed.rate.count,
-            frames_matted=self._matted_rate.count,
+            frames_matted=self._mattes.rate.count,
             frames_out=first.rate.count,
             dropped=self._captured.dropped + self._matted.dropped,
             fps_in=feed.rate.now,
-            fps_matted=self._matted_rate.now,
+            fps_matted=self._mattes.rate.now,
             fps_out=first.rate.now,
             latency_ms=tuple(round(1000 * seconds, 1) for seconds in first.latencies.at(0.5, 0.95, 0.99, last=lately)),
             detail=self._ladder.detail,
-            stages_ms={stage: round(ms, 2) for stage, ms in busy.items()},
+            stages_ms=self._times.means_ms(),
             reconnects=feed.reconnects,
             stand_in_seconds=round(self.board.stood_in, 2),
             bad_frames=feed.bad_frames,
@@ -384,25 +318,3 @@ class LivePipeline:
             watchers=self._watchers,
             background=self._controls.live.background,
         )
-
-
-def _blank(frame: Frame, size: Size) -> tuple[Any, ...]:
-    """Planes of the frame's format for a picture of `size`; their values do not matter."""
-    fmt = frame.format
-    shapes = [fmt.plane_size(i, size)[::-1] + ((2,) if fmt.family == "semi" and i else ()) for i in range(fmt.plane_count)]
-    return tuple(np.broadcast_to(fmt.dtype(0), shape) for shape in shapes)
-
-
-def _check(matte: Matte, frame: Frame) -> None:
-    """LivematteError for a matte that would let anything through: of another size, or of numbers that are none."""
-    pha = matte.pha
-    if pha.shape != frame.planes[0].shape or matte.fgr.size != frame.size:
-        raise LivematteError(f"the network gave a matte of {pha.shape}, wanted {frame.planes[0].shape}")
-    low, high = float(pha.min()), float(pha.max())
-    if not (low >= 0 and high <= 1):  # also where one is no number
-        raise LivematteError(f"the network gave alpha from {low} to {high}, wanted 0 to 1")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """As torch and its devices say it, and Python."""
-    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()

@@ -1,0 +1,90 @@
+"""The thread that makes pictures: full-size matte, smoothing, edges, composite, all under one Look; then onto the board."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from livematte.channels import Channel
+from livematte.errors import LivematteError
+from livematte.frame import Frame, Matte
+from livematte.live.board import Board
+from livematte.live.clock import Clock
+from livematte.live.controls import Controls
+from livematte.live.feed import NOBODY
+from livematte.live.figures import Times
+from livematte.live.matting import Matted
+from livematte.live.stand_in import StandIn
+from livematte.look import Look
+from livematte.smooth import Smoother
+
+
+class Dressing:
+    """run() takes matted frames to their end, and meanwhile keeps a stand-in moving whose background moves. views: what outputs show."""
+
+    def __init__(
+        self,
+        *,
+        board: Board,
+        clock: Clock,
+        controls: Controls,
+        stand_in: StandIn,
+        views: Sequence[str],
+        times: Times,
+        tell_once: Callable[[str], None],
+    ) -> None:
+        self._board, self._clock, self._controls, self._stand_in = board, clock, controls, stand_in
+        self._views, self._times, self._tell_once = sorted(set(views)), times, tell_once
+        self._smoother, self._smoothed = Smoother(), -1
+
+    def run(self, matted: Channel[Matted], period: float) -> None:
+        while True:
+            item = matted.take(period)
+            if item is None and matted.ended:
+                return
+            look = self._controls.look
+            self._controls.close_old()
+            try:
+                if item is None:
+                    self._move_stand_in(look)
+                else:
+                    self._dress(item, look)
+            except Exception as error:  # noqa: BLE001 - no picture is better than the end of a call
+                self._board.clear()
+                known = isinstance(error, LivematteError)
+                self._tell_once(str(error) if known else f"a picture could not be made: {type(error).__name__}: {error}")
+
+    def _move_stand_in(self, look: Look) -> None:
+        if not getattr(look.background, "moves", False) or self._board.newest() is not None or self._board.reason == NOBODY:
+            return
+        self._stand_in.make(look, self._clock.pts(self._clock.now()))
+        if self._controls.look is not look:  # changed meanwhile, and made by the one who changed it
+            self._stand_in.make(self._controls.look)
+
+    def _dress(self, matted: Matted, look: Look) -> None:
+        (frame, taken, epoch), matte = matted
+        began = time.perf_counter()
+        matte.work_out()
+        _check(matte, frame)
+        frame, shaped = look.shaped(frame, self._smooth(frame, matte, epoch))
+        views = {view: look.view(view, frame, shaped) for view in self._views}
+        self._times.note("composite", time.perf_counter() - began)
+        self._board.show(views, captured=taken, epoch=epoch)
+
+    def _smooth(self, frame: Frame, matte: Matte, epoch: int) -> Matte:
+        """Nothing is carried from one epoch to the next."""
+        if epoch != self._smoothed:
+            self._smoother.reset()
+            self._smoothed = epoch
+        self._smoother.seconds = self._controls.live.smooth
+        return self._smoother.step(frame, matte)
+
+
+def _check(matte: Matte, frame: Frame) -> None:
+    """LivematteError for a matte that would let anything through: of another size, or of numbers that are none."""
+    pha = matte.pha
+    if pha.shape != frame.planes[0].shape or matte.fgr.size != frame.size:
+        raise LivematteError(f"the network gave a matte of {pha.shape}, wanted {frame.planes[0].shape}")
+    low, high = float(pha.min()), float(pha.max())
+    if not (low >= 0 and high <= 1):  # also where one is no number
+        raise LivematteError(f"the network gave alpha from {low} to {high}, wanted 0 to 1")
