@@ -191,9 +191,10 @@ class Closes:
     """A background that notes whether it is closed."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.closed = name, 0
+        self.name, self.closed, self.used_closed = name, 0, 0
 
     def planes(self, frame: Frame, matte: Matte) -> Any:
+        self.used_closed += bool(self.closed)
         return tuple(np.full_like(plane, 100) for plane in frame.planes)
 
     def close(self) -> None:
@@ -211,3 +212,22 @@ def test_every_background_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch, 
             if not quickly:
                 world.until(lambda: opened[-2].closed)
     assert [background.name for background in opened if not background.closed] == []
+
+
+def test_a_background_in_use_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is replaced between the look at what holds and the closing of what does not."""
+    opened: list[Closes] = []
+    monkeypatch.setattr(controls_module, "open_background", lambda spec: (opened.append(Closes(spec)), opened[-1])[1])
+    with World() as world:
+        world.until(lambda: world.shows_person)
+        close, names = world.controls.close_old, iter(("one", "two", "three"))
+
+        def meanwhile(*used: Any) -> None:
+            if name := next(names, None):
+                world.controls.change(background=name)
+            close(*used)
+
+        world.controls.close_old = meanwhile  # type: ignore[method-assign]
+        world.until(lambda: len(opened) == 4 and opened[2].closed)
+    assert [background.used_closed for background in opened] == [0] * 4
+    assert all(background.closed for background in opened)

@@ -51,14 +51,21 @@ def test_a_matter_that_breaks_is_told_once_and_primed_anew(fault: Exception) -> 
     assert world.told[0].endswith("The stand-in is shown until it works again.")
 
 
-def test_the_stand_in_is_shown_while_the_matter_breaks() -> None:
+@pytest.mark.parametrize("how", ["at once", "later", "damaged", "nan"])
+def test_the_stand_in_is_shown_while_the_matter_breaks(how: str) -> None:
+    def fails() -> Matte:
+        raise LivematteError("broken") if how == "damaged" else RuntimeError("broken")
+
     class Broken(Keyer):
         broken = False
 
         def step(self, frame: Frame) -> Matte:
-            if self.broken:
-                raise RuntimeError("broken")
-            return super().step(frame)
+            matte = super().step(frame)
+            if not self.broken:
+                return matte
+            if how == "nan":
+                return Matte(matte.pha * np.float32(np.nan), frame)
+            return fails() if how == "at once" else Matte.later(fails)
 
     matter = Broken()
     with World(matter=lambda: matter) as world:

@@ -213,6 +213,26 @@ def test_what_is_ready_at_the_end_is_sent() -> None:
     assert screen.closed == 1
 
 
+def test_a_last_picture_that_cannot_be_written_is_told() -> None:
+    busy, goes = threading.Event(), threading.Event()
+
+    class Slow(Log):
+        def send(self, frame: Frame) -> None:
+            busy.set()
+            goes.wait(5)
+            super().send(frame)
+
+    screen = Slow(paced=False, script=iter(["ok", GONE]))
+    with Out(screen, again=None) as out:
+        out.show(50)
+        busy.wait(5)
+        out.show(51)
+        out.outlet.finish()
+        goes.set()
+    assert out.outlet.error is GONE
+    assert [text.partition("\n")[0] for text in out.told] == ["screen: gone"]
+
+
 def test_nobody_watching_is_little_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_IDLE", 0.2)
     screen = Log()

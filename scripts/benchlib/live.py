@@ -24,7 +24,8 @@ import numpy as np
 PAGE_BYTES = resource.getpagesize()
 SIZE, RATE = (1280, 720), 30
 KEPT = 60  # pictures that the camera goes through
-GOALS = {"slope": 1.0, "added": 1000 / RATE}  # MB per 1,000 frames; milliseconds
+GOALS = {"slope": 1.0, "added": 1000 / RATE, "idle": 2.0}  # MB per 1,000 frames; milliseconds; percent of a core
+IDLE_SECONDS = 20.0
 
 
 def live(options: argparse.Namespace) -> None:
@@ -39,8 +40,11 @@ def live(options: argparse.Namespace) -> None:
         figures = _run_apart(kind, frames, fps)
         results[kind] = figures
         rows += _rows(kind, figures, fps, verdict)
-    publish("live", f"{where}\n\n{table(['1280x720 MJPEG to I420, over a blur', 'value', 'goal', ''], rows)}", {"machine": where, **results},
-            write=options.write, save=options.json)  # fmt: skip
+    idle = _run_apart("idle", 0, RATE)["cpu_percent"]
+    results["idle"] = idle
+    rows.append(["on demand, nobody watching: % of a core", f"{idle:.2f}", f"< {GOALS['idle']:.0f}", verdict(idle < GOALS["idle"])])
+    text = table(["1280x720 MJPEG to I420, over a blur", "value", "goal", ""], rows)
+    publish("live", f"{where}\n\n{text}", {"machine": where, **results}, write=options.write, save=options.json)
 
 
 def _rows(kind: str, figures: dict[str, Any], fps: int, verdict: Any) -> list[list[str]]:
@@ -74,11 +78,11 @@ def _run_apart(kind: str, frames: int, fps: int) -> dict[str, Any]:
 class Camera:
     """A LiveSource that sends a clip's pictures as a webcam does, round and round."""
 
-    def __init__(self, clip: Path, frames: int, fps: int) -> None:
+    def __init__(self, clip: Path, fps: int) -> None:
         from livematte.sources import SourceInfo
 
         self.info = SourceInfo("camera", SIZE, Fraction(fps), Fraction(1, 1_000_000), real_time=True)
-        self._packets, self._frames, self._fps = _packets(clip), frames, fps
+        self._packets, self._fps = _packets(clip), fps
 
     def items(self) -> Iterator[Any]:
         import av
@@ -88,7 +92,7 @@ class Camera:
         decoder: Any = av.CodecContext.create("mjpeg", "r")
         decoder.thread_count = 1
         began = time.monotonic()
-        for index, data in zip(range(self._frames), itertools.cycle(self._packets), strict=False):
+        for index, data in enumerate(itertools.cycle(self._packets)):
             time.sleep(max(0.0, began + index / self._fps - time.monotonic()))
             captured = time.monotonic()
             (picture,) = decoder.decode(av.Packet(data))
@@ -165,27 +169,52 @@ def _slope(samples: list[tuple[int, float]]) -> float:
     return float(np.polyfit(frames, sizes, 1)[0] * 1000)
 
 
-def _run(kind: str, frames: int, fps: int) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from benchlib.clips import person
+def _pipeline(kind: str, driver: Any, fps: int, *, first: Any, **more: Any) -> Any:
     from livematte.live.controls import Controls, Live
     from livematte.live.outlet import Exit
     from livematte.live.pipeline import LivePipeline
 
-    driver, samples = _driver(), []
-    camera = Camera(person("720p", 90), frames, fps)
-    pipeline = LivePipeline(
-        lambda: camera,
+    return LivePipeline(
+        lambda: first,
         Stub if kind == "a stub" else _network,
         [Exit(driver, "composite", None)],
         Controls(Live(background="blur")),
         canvas=SIZE,
         rate=fps,
-        first=camera,
-        limit=frames,
+        first=first,
         tell=lambda text: print(text, file=sys.stderr),
+        **more,
     )
+
+
+def _idle() -> dict[str, float]:
+    """Processor time of a job whose virtual camera nobody reads, from the third second on."""
+    import threading
+
+    driver = _driver()
+    driver.watchers = lambda: 0
+    pipeline = _pipeline("a stub", driver, RATE, first=None, on_demand=True)
+    figures: dict[str, float] = {}
+
+    def measure() -> None:
+        time.sleep(3)
+        began = time.process_time()
+        time.sleep(IDLE_SECONDS)
+        figures["cpu_percent"] = 100 * (time.process_time() - began) / IDLE_SECONDS
+        pipeline.stop()
+
+    threading.Thread(target=measure).start()
+    pipeline.run()
+    return figures
+
+
+def _run(kind: str, frames: int, fps: int) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from benchlib.clips import person
+
+    driver, samples = _driver(), []
+    pipeline = _pipeline(kind, driver, fps, first=Camera(person("720p", 90), fps), limit=frames)
 
     def listen(report: Any) -> None:
         if not samples or report.frames_in >= samples[-1][0] + frames // 100:
@@ -206,4 +235,5 @@ def _run(kind: str, frames: int, fps: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    print(json.dumps(_run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
+    kind, frames, fps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    print(json.dumps(_idle() if kind == "idle" else _run(kind, frames, fps)))
