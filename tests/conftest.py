@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from required import required
 
 from livematte.colour import Colour
 from livematte.frame import Frame, pixel_format
@@ -34,10 +35,6 @@ def make_frame() -> Callable[..., Frame]:
         return Frame(tuple(planes), fmt, pts=pts, time_base=Fraction(1, 30), duration=1, colour=colour or Colour())
 
     return make
-
-
-def required(mark: str) -> bool:
-    return mark in os.environ.get("LIVEMATTE_REQUIRE", "").split(",")
 
 
 @pytest.fixture(scope="session")

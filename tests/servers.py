@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from conftest import required
+from required import required
 
 _RTMP_MODULES = [Path("/usr/lib/nginx/modules/ngx_rtmp_module.so"), Path("/usr/lib64/nginx/modules/ngx_rtmp_module.so")]
 _START = 10.0  # seconds

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from conftest import required
 from drawn_person import drawn_source
+from required import required
 
 from livematte.engines import Engine, available_cores, open_engine
 from livematte.errors import EngineError, SettingsError, WeightsError

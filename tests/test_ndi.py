@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import required
 from numpy.typing import NDArray
+from required import required
 
 from livematte.colour import BT601, BT709, PQ, Colour, rgb_to_yuv
 from livematte.errors import SinkError

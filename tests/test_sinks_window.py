@@ -15,8 +15,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pytest
-from conftest import required
 from numpy.typing import NDArray
+from required import required
 
 from livematte.colour import BT601, Colour
 from livematte.errors import SinkError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from conftest import required
+from required import required
 
 from livematte.colour import Colour
 from livematte.errors import SettingsError, SinkError

@@ -112,10 +112,15 @@ class Controls:
             self.change(background=f"blur:{then:g}")
         return self._live.background
 
-    def close_old(self) -> None:
-        """Closes backgrounds that were replaced; for the thread that used them, once it goes by the present look."""
-        while self._old:
-            close_background(self._old.pop())
+    def close_old(self, used: Look | None = None) -> None:
+        """Closes backgrounds that were replaced, but for that of the look that is `used`. For the thread that uses them."""
+        with self._lock:
+            old, self._old = self._old, []
+            for background in old:
+                if used is not None and background is used.background:
+                    self._old.append(background)
+                else:
+                    close_background(background)
 
     def close(self) -> None:
         self.close_old()

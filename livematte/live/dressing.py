@@ -43,7 +43,7 @@ class Dressing:
             if item is None and matted.ended:
                 return
             look = self._controls.look
-            self._controls.close_old()
+            self._controls.close_old(look)
             try:
                 if item is None:
                     self._move_stand_in(look)

@@ -90,6 +90,7 @@ class Outlet:
                 self._send_shown(shown)
             self._send_sound()
         except Exception as error:  # noqa: BLE001 - as in run
+            self._tell(_text(error, self.sink.name))
             self.error = None if self.again else error
 
     def _turn(self) -> None:
@@ -147,8 +148,7 @@ class Outlet:
 
     def _broke(self, error: Exception) -> None:
         """Tells it once; a file ends with it, a device or a stream is opened again."""
-        text = str(error) if isinstance(error, LivematteError) else f"{self.sink.name}: {type(error).__name__}: {error}"
-        self._tell(f"{text}\n{'It is tried again until it works.' if self.again else 'The other outputs go on.'}")
+        self._tell(f"{_text(error, self.sink.name)}\n{'It is tried again until it works.' if self.again else 'The other outputs go on.'}")
         if self._open is None:
             self.error = error
             return
@@ -170,4 +170,8 @@ class Outlet:
         except Exception as error:  # noqa: BLE001 - as in run
             if self._open is None and self.error is None:
                 self.error = error
-                self._tell(str(error))
+                self._tell(_text(error, self.sink.name))
+
+
+def _text(error: Exception, name: str) -> str:
+    return str(error) if isinstance(error, LivematteError) else f"{name}: {type(error).__name__}: {error}"
