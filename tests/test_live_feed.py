@@ -308,9 +308,10 @@ def test_nobody_watching_lets_the_source_go_until_somebody_does() -> None:
         fed.feed.want(False)
 
     def look_and_come() -> None:
-        while fed.board.reason != NOBODY:
+        deadline = time.monotonic() + 5
+        while fed.board.reason != NOBODY and time.monotonic() < deadline:
             time.sleep(0.001)
-        seen.append((fed.feed.open, fed.sources[0].closed))
+        seen.append((fed.board.reason, fed.feed.open, fed.sources[0].closed))
         fed.feed.want(True)
 
     fed._scripts = iter([[frame(), leave, frame(), frame()], [frame(7)]])
@@ -318,7 +319,7 @@ def test_nobody_watching_lets_the_source_go_until_somebody_does() -> None:
     watcher.start()
     fed.run()
     watcher.join(10)
-    assert seen == [(False, 1)]
+    assert seen == [(NOBODY, False, 1)]
     assert len(fed.captured) == 2, "none of those after nobody wanted them"
     assert fed.feed.reconnects == 0
     assert [text.partition("\n")[0] for text in fed.told] == ["cam ended"], "of the last script; a source that was let go is not told"

@@ -129,7 +129,10 @@ class Controls:
     def _opened(self, spec: str) -> Background | None:
         if spec == "none" and self._opaque:
             raise SettingsError("no background wants outputs that hold alpha; try blur, green or a picture")
+        name, _, strength = spec.partition(":")
         background = open_background(spec)
+        if name == "blur" and strength and float(strength) < STRENGTHS[0]:
+            raise SettingsError(f"background: got {spec}, in which the room can be seen; live, a blur is at least {STRENGTHS[0]:g}")
         return None if background is None else Lasting(background, self._tell)
 
     def _looks(self, live: Live, background: Background | None) -> Look:

@@ -42,7 +42,9 @@ _LOADING = "loading the network"
 _PAUSED = "paused"
 _POLL, _POLL_WINDOW, _POLL_WATCHERS = 0.1, 0.015, 0.25  # seconds
 _LATELY = 300  # pictures over which the status line takes latencies
-_END_WITHIN = 10.0  # seconds that the threads have to end
+_END_WITHIN = 10.0  # seconds that devices and streams have to end
+_LET_GO_AFTER = 2.0  # seconds that the others have then: a camera's driver may never answer
+_AGAIN = 60.0  # seconds after which what comes back is told again
 _FILES_END_WITHIN = 600.0  # that files have: a long .mov is written once more, with its index at the front
 
 
@@ -116,7 +118,7 @@ class LivePipeline:
         self._outlet_threads: list[threading.Thread] = []
         self._watchers: int | None = None
         self._watched_at = time.monotonic()
-        self._told: set[str] = set()
+        self._told: dict[str, float] = {}  # when it last happened
         controls.prepare = self._stand_in.make
         controls.on_change = self._changed
         self.keys = Keys(controls, stop=self.stop, snapshot=self._snapshot)
@@ -247,8 +249,9 @@ class LivePipeline:
         now = time.monotonic()
         for outlet, thread in zip(self.outlets, self._outlet_threads, strict=False):
             self._join(thread, now + (_END_WITHIN if outlet.again else _FILES_END_WITHIN))
+        now = time.monotonic()
         for thread in self._threads:
-            self._join(thread, now + _END_WITHIN)
+            self._join(thread, now + _LET_GO_AFTER)
         self._captured.stop()
         self._matted.stop()
         self._controls.close()
@@ -291,9 +294,11 @@ class LivePipeline:
             self._tell(text)
 
     def _tell_once(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
+        """What may happen at every frame: once, and again where it had stopped for a while."""
+        now = time.monotonic()
+        if now - self._told.get(text, -_AGAIN) >= _AGAIN:
             self._say(text)
+        self._told[text] = now
 
     def report(self, *, lately: int = 20_000) -> LiveReport:
         """The job so far. lately: pictures over which latencies are taken."""
