@@ -225,6 +225,9 @@ def _run_clip(settings: Settings, quiet: bool, verbose: bool) -> int:
     return code
 
 
+_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+
+
 class _Signals:
     """What Ctrl-C and SIGTERM do. Before `begin` they are a KeyboardInterrupt, as there is nothing to finish yet. After it, once
     calls `finish`. Twice ends the program at once, after `leave`."""
@@ -253,7 +256,7 @@ class _Signals:
         self._finish()
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {number: signal.signal(number, self._on_signal) for number in _ENDING}
         return self
 
     def __exit__(self, *exc: object) -> None:

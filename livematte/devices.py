@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from livematte.errors import SinkError
+from livematte.sinks.window import need_display
 from livematte.sources import camera
 from livematte.sources.camera import Camera
 from livematte.sources.modes import listed
 
 _PROTOCOLS = ("rtsp", "rtmp", "rtmps", "udp", "tcp", "http", "https", "srt")
 _WRITTEN = ("rtsp", "rtmp", "rtmps", "udp", "tcp", "srt")  # what libav can also send to
+_NOBODY = "{}://"  # an address for a protocol
 _EXTRAS = {"whip": ("aiortc", "whip+https://… output"), "ndi": ("cyndilib", "ndi:NAME output")}
 
 
@@ -66,15 +68,16 @@ def _others() -> Iterator[str]:
     if missing:
         yield f"  not in this libav: {' '.join(missing)}"
     yield "WINDOW (-o window)"
-    yield "  a display is there" if _has_display() else "  no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
+    yield from (f"  {line}" for line in _window().splitlines())
 
 
 def _speaks(protocol: str) -> bool:
-    """Whether this libav knows a protocol. An address without a host fails at once, on this or on another account."""
+    """Whether this libav knows a protocol. It is allowed none, so that it refuses those it knows before it connects: an address without
+    a host means this machine, whose servers would be called."""
     import av
 
     try:
-        av.open(f"{protocol}://", timeout=0.1).close()
+        av.open(_NOBODY.format(protocol), options={"protocol_whitelist": "none"}).close()
     except av.error.ProtocolNotFoundError:
         return False
     except (av.error.FFmpegError, OSError, ValueError):
@@ -82,5 +85,9 @@ def _speaks(protocol: str) -> bool:
     return True
 
 
-def _has_display() -> bool:
-    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+def _window() -> str:
+    try:
+        need_display()
+    except SinkError as error:
+        return str(error).removeprefix("window: ")
+    return "a display is there"

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from livematte import weights
 from livematte.background import Background
@@ -23,6 +22,7 @@ from livematte.pipeline import Output, Pipeline, Report
 from livematte.settings import Settings
 from livematte.sinks import Encoding, Sink, open_sink, sink_holds_alpha
 from livematte.sources import Cut, SourceInfo, is_camera, open_source
+from livematte.urls import shown, split
 
 if TYPE_CHECKING:
     from livematte.weights import Progress
@@ -119,7 +119,8 @@ def outputs_of(settings: Settings) -> tuple[str, ...]:
 def _stream_name(spec: str) -> str | None:
     """What to call what comes of an input that is no file."""
     if "://" in spec:
-        return Path(urlsplit(spec).path).stem or "stream"
+        address = split(shown(spec))  # or a file would be called by a stream's key
+        return (Path(address.path).stem if address else "").strip("…") or "stream"
     return {"-": "stdin", "pattern": "pattern"}.get(spec.partition(":")[0])
 
 
@@ -134,7 +135,7 @@ def _check_for_clips(settings: Settings) -> None:
     }
     for option, value in only.items():
         if value:
-            raise SettingsError(f"{option} is for cameras and live outputs; got {settings.input}, which is a clip")
+            raise SettingsError(f"{option} is for cameras and live outputs; got {shown(settings.input)}, which is a clip")
 
 
 def check_names(settings: Settings, background: str | Background | None) -> None:
@@ -143,9 +144,9 @@ def check_names(settings: Settings, background: str | Background | None) -> None
         weights.card_of(settings.model)
     names = outputs_of(settings)
     if len({os.path.abspath(name) for name in names}) < len(names):
-        raise SettingsError(f"an output is named twice: {', '.join(names)}")
+        raise SettingsError(f"an output is named twice: {', '.join(map(shown, names))}")
     if isinstance(background, str) and os.path.realpath(background) in map(os.path.realpath, names):
-        raise SettingsError(f"{settings.background} is the background; give the output another name")
+        raise SettingsError(f"{shown(settings.background)} is the background; give the output another name")
     report = settings.report
     if report is None:
         return
@@ -165,7 +166,7 @@ def _view_of(settings: Settings, output: str) -> str:
     if view == "auto":
         view = "cutout" if settings.background == "none" else "composite"
     if view == "cutout" and not holds_alpha:
-        raise SettingsError(f"{output} cannot hold alpha; give it a background (-b green, -b blur), or write a .mov, .webm or .mkv")
+        raise SettingsError(f"{shown(output)} cannot hold alpha; give it a background (-b green, -b blur), or write a .mov, .webm or .mkv")
     if view == "composite" and settings.background == "none":
         raise SettingsError("--view composite wants a background; try -b green, -b blur or -b picture.jpg")
     return view

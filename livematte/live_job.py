@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from livematte import weights
 from livematte.engines import Engine, load_libraries, open_engine
-from livematte.errors import BusyError, SettingsError, SinkError
+from livematte.errors import BusyError, SettingsError, SinkError, SourceError
 from livematte.frame import Size
 from livematte.job import check_names, encoding_of, outputs_of, write_report
 from livematte.live.clock import TIME_BASE
@@ -23,7 +25,7 @@ from livematte.look import parse_background
 from livematte.matting.recurrent import RecurrentMatter
 from livematte.settings import Settings
 from livematte.sinks import LIVE, Sink, live_kind, open_sink, sink_holds_alpha
-from livematte.sources import Cut, LiveSource, SourceInfo, Wish, is_camera, open_live_source
+from livematte.sources import Cut, LiveSource, SourceInfo, Wish, is_camera, is_url, open_live_source
 
 if TYPE_CHECKING:
     from livematte.weights import Progress
@@ -50,6 +52,7 @@ class LiveJob:
         self.settings = settings
         self.engine: Engine | None = None
         check_names(settings, parse_background(settings.background))
+        _check_live(settings)
         if settings.on_demand and not is_camera(settings.input):
             raise SettingsError(f"--on-demand is for cameras; got {settings.input}")
         names = outputs_of(settings)
@@ -121,8 +124,8 @@ class LiveJob:
 
     @property
     def failed(self) -> bool:
-        """Whether an output broke for good on the way; it was told."""
-        return any(outlet.error is not None for outlet in self.pipeline.outlets)
+        """Whether an output broke for good on the way, or is broken at the end; it was told."""
+        return any(outlet.error is not None or outlet.down for outlet in self.pipeline.outlets)
 
     def notes(self) -> list[str]:
         """What the outputs have to tell at the end."""
@@ -134,6 +137,37 @@ class LiveJob:
     def __exit__(self, *exc: object) -> None:
         if self.pipeline.idle:  # a thread that hangs in a library would lose its ground, and the process with it
             self._stack.close()
+
+
+def _check_live(settings: Settings) -> None:
+    """What can be told of a live job's settings before anything is opened."""
+    for name in settings.backgrounds:
+        spec = parse_background(name)
+        if isinstance(spec, str) and not is_url(spec) and not os.path.exists(spec):
+            raise SourceError(f"background: there is no {spec}; wanted a picture or a video")
+    if not is_camera(settings.input):
+        for option, value in (("--fps", settings.fps), ("--pixel-format", settings.pixel_format)):
+            if value is not None:
+                raise SettingsError(f"{option} is what a camera is asked for; this input is none")
+
+
+def _opened_aside(opening: Callable[[], LiveSource]) -> LiveSource:
+    """Opens a source in a thread of its own: libav may wait for an answer for ten seconds, in which Ctrl-C must work."""
+    done: list[LiveSource | BaseException] = []
+
+    def work() -> None:
+        try:
+            done.append(opening())
+        except BaseException as error:  # noqa: BLE001 - raised below
+            done.append(error)
+
+    thread = threading.Thread(target=work, name="opening", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.05)
+    if isinstance(done[0], BaseException):
+        raise done[0]
+    return done[0]
 
 
 def _view_of(settings: Settings, output: str) -> str:
@@ -178,7 +212,8 @@ def _open_first(settings: Settings) -> LiveSource | None:
     if settings.on_demand:
         return None
     try:
-        return open_live_source(settings.input, wish=_wish(settings), cut=Cut(settings.start, settings.end))
+        cut = Cut(settings.start, settings.end)
+        return _opened_aside(lambda: open_live_source(settings.input, wish=_wish(settings), cut=cut))
     except BusyError:
         return None  # the job says so, and waits for it
 

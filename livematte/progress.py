@@ -25,8 +25,14 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         from rich.console import Console
 
+        class Lasting(Console):
+            """Where nobody reads standard error any more, it falls silent: rich would end the program."""
+
+            def on_broken_pipe(self) -> None:
+                self.quiet = True
+
         self._quiet = quiet
-        self._console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+        self._console = Lasting(stderr=True, soft_wrap=True, markup=False, highlight=False, emoji=False)
         # FORCE_COLOR makes rich take a log file for a terminal
         self._live = not quiet and self._console.is_interactive and sys.stderr.isatty()
         self._bar: Bar | None = None

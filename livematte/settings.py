@@ -41,11 +41,11 @@ def _bits(value: Any) -> Any:
 
 def _size(value: Any) -> Any:
     """ "1280x720" -> (1280, 720)."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d{2,5})x(\d{2,5})", value)
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{2,5})x(\d{2,5})", "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
     if not match or not all(16 <= int(side) <= 16384 for side in match.groups()):
-        raise ValueError("wanted WIDTHxHEIGHT, such as 1280x720")
+        raise ValueError("wanted WIDTHxHEIGHT, such as 1280x720; each from 16 to 16384")
     return int(match[1]), int(match[2])
 
 
@@ -175,7 +175,7 @@ def read_config(path: Path) -> Config:
     config = Config(path, values, lines)
     for key in values:
         if key not in _NAMES:
-            known = sorted(name.replace("_", "-") for name in _NAMES)
+            known = sorted({"outputs": "output"}.get(name, name.replace("_", "-")) for name in _NAMES)
             raise SettingsError(f"{config.place(key)}: there is no such setting; wanted one of {', '.join(known)}")
     return config
 

@@ -63,6 +63,6 @@ def _mixed(pha: Array, before: Array, gain: Array) -> Array:
     settled = np.abs(mixed) <= _DONE
     mixed *= gain
     mixed += before
-    np.copyto(mixed, pha, where=settled | (gain >= 1))
+    np.copyto(mixed, pha, where=settled | (gain >= 1) | (pha <= _DONE))  # what is surely the room is never held
     np.clip(mixed, 0, 1, out=mixed)
     return mixed

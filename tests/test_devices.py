@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from fractions import Fraction
 
 import pytest
 
 from livematte import devices
+from livematte.sinks import window
 from livematte.sources import camera, v4l2
 from livematte.sources.camera import Camera
 from livematte.sources.modes import Mode
@@ -74,15 +76,28 @@ def test_streams_are_what_this_libav_speaks(machine: pytest.MonkeyPatch) -> None
     assert "  not in this libav: carrier-pigeon" in lines
 
 
+def test_no_server_is_called(machine: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        machine.setattr(devices, "_NOBODY", f"{{}}://127.0.0.1:{server.getsockname()[1]}")
+        machine.setattr(devices, "_PROTOCOLS", ("rtsp", "rtmp", "tcp", "http", "carrier-pigeon"))
+        assert "  read     rtsp:// rtmp:// tcp:// http://" in devices.lines()
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
 @pytest.mark.parametrize(("there", "said"), [(True, "ndi:NAME output"), (False, "not installed: pip install livematte[ndi]")])
 def test_extras(machine: pytest.MonkeyPatch, there: bool, said: str) -> None:
     machine.setattr(devices, "find_spec", lambda package: object() if there else None)
     assert f"  ndi      {said}" in devices.lines()
 
 
-def test_a_display(machine: pytest.MonkeyPatch) -> None:
+def test_a_display_is_one_that_a_window_opens_on(machine: pytest.MonkeyPatch) -> None:
+    """OpenCV's windows know nothing of Wayland: they want its X server."""
     machine.delenv("DISPLAY", raising=False)
-    machine.delenv("WAYLAND_DISPLAY", raising=False)
-    assert devices.lines()[-1] == "  no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
-    machine.setenv("DISPLAY", ":0")
+    machine.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert devices.lines()[-1].startswith("  there is no display (DISPLAY is not set); run it in a desktop session")
+    machine.setenv("DISPLAY", ":65001")
+    assert devices.lines()[-1].startswith("  no window can be opened on the display :65001")
+    machine.setattr(window, "_fails", lambda: False)
     assert devices.lines()[-1] == "  a display is there"

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "livematte"
 # From the ground up; those of one line do not know each other, but for BESIDE.
 LEVELS = [
-    ["errors", "colour", "channels"],
+    ["errors", "urls", "colour", "channels"],
     ["frame", "sound"],
     ["planes", "pyav", "settings"],
     ["sources", "networks", "weights", "engines", "edges", "background", "composite", "sinks", "progress"],

@@ -20,6 +20,7 @@ from livematte.live.board import Board
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     quicken(monkeypatch)
+    monkeypatch.setattr(module, "_STEADY", 0.0)
 
 
 def test_a_paced_output_repeats_what_there_is() -> None:
@@ -129,7 +130,7 @@ def test_a_file_that_breaks_ends_alone(fault: Exception) -> None:
     assert screen.lumas == [50, 51]
     assert screen.closed == 1
     assert len(out.told) == 1
-    assert out.told[0].endswith("\nThe other outputs go on.")
+    assert out.told[0].endswith("\nIt ends here.")
     assert out.told[0].startswith("screen: ")
 
 

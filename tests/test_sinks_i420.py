@@ -99,6 +99,15 @@ def test_planes_may_be_views(name: str, make_frame: Callable[..., Frame]) -> Non
         np.testing.assert_array_equal(codes[0], codes[1])
 
 
+def test_chroma_beyond_the_codes_stays_at_their_ends() -> None:
+    known = pixel_format("yuv420p")
+    assert known is not None
+    planes = tuple(np.full(shape, code, np.uint8) for shape, code in (((48, 64), 128), ((24, 32), 0), ((24, 32), 255)))
+    code = i420.blank(SIZE)
+    i420.write(Frame(planes, known[0], colour=Colour(matrix=BT709, full_range=False)), code)
+    assert set(code[48:56].flat) == {0}  # Cb would be -13
+
+
 def test_odd_sizes_fit_once_they_are_even(make_frame: Callable[..., Frame]) -> None:
     frame = even(make_frame("yuv420p", (63, 47), colour=Colour(matrix=BT601, full_range=False)))
     code = i420.blank(frame.size)

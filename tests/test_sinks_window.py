@@ -75,6 +75,14 @@ def test_no_display_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         open_sink("window", like=LIKE)
 
 
+def test_modules_in_the_current_folder_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cv2", "numpy"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    window._fails()
+    assert not (tmp_path / "ran").exists()
+
+
 def test_an_opencv_without_windows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")
     with pytest.raises(SinkError, match=r"wanted the package opencv-python; try:\n.* uninstall opencv-python-headless"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from collections.abc import Iterable
 from fractions import Fraction
@@ -214,6 +215,15 @@ def test_a_slow_reader_gets_the_newest_picture() -> None:
     assert error.mean() < 1
 
 
+@pytest.mark.parametrize("damage", [b"", b"junk"])
+def test_what_is_damaged_does_not_replace_an_older_picture(damage: bytes) -> None:
+    good = jpegs(2)
+    source = mjpeg([*(packet(data) for data in (*good, damage, damage)), None])
+    frame = next(iter(source))
+    assert np.abs(frame.planes[0].astype(int) - media.planes(1, name="yuv422p")[0]).mean() < 1
+    assert source.info.notes == ("damaged pictures of the camera, left out: 2",)
+
+
 def test_pictures_that_need_each_other_are_all_decoded() -> None:
     source = mjpeg([*(packet(data) for data in jpegs(4)), None])
     source._feed.independent = False
@@ -268,6 +278,28 @@ def test_a_camera_that_is_pulled_out() -> None:
     with pytest.raises(SourceError, match=r"camera HD Webcam is gone \(No such device\); plug it in again"):
         next(frames)
     assert source._feed.closed == 1
+
+
+def test_a_device_that_comes_to_its_end_is_gone(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libav then gives empty packets, as often as it is asked."""
+    path, opener = tmp_path / "a.mjpeg", av.open
+    path.write_bytes(b"".join(jpegs(2)))
+    monkeypatch.setattr(av, "open", lambda path, **_: opener(path))
+    feed = v4l2_camera.DeviceFeed(str(path), Choice("mjpeg", media.SIZE, None))
+    with pytest.raises(SourceError, match=r"camera HD Webcam is gone \(it gives no more\)"):
+        list(V4l2Camera(feed, INFO))
+
+
+def test_packets_are_let_go_before_the_device() -> None:
+    """Those of a device that is closed lie in memory that is no more; an error holds what its functions held."""
+    last = packet(jpegs(1)[0])
+    before = sys.getrefcount(last)
+    source = mjpeg(iter([last, OSError(errno.ENODEV, "No such device")]))
+    with pytest.raises(SourceError) as caught:
+        list(source)
+    source._feed._items = iter(())
+    assert caught.traceback
+    assert sys.getrefcount(last) == before
 
 
 def test_a_closed_camera_ends() -> None:

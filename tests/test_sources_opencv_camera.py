@@ -84,6 +84,20 @@ def test_the_format_is_asked_for_before_the_size_and_the_rate(monkeypatch: pytes
     assert capture.asked == wanted
 
 
+@pytest.mark.parametrize(
+    ("pixels", "notes"),
+    [
+        ("gray", ("cameras cannot be asked for gray on this system; wanted --pixel-format mjpeg or yuyv422 or nv12",)),
+        ("yuyv", ()),
+        ("nv12", ()),
+    ],
+)
+def test_a_pixel_format_that_cannot_be_asked_for_is_told(monkeypatch: pytest.MonkeyPatch, pixels: str, notes: tuple[str, ...]) -> None:
+    capture = Capture([picture()])
+    assert opened(capture, monkeypatch, Wish(pixels=pixels)).info.notes == notes
+    assert (cv2.CAP_PROP_FOURCC in dict(capture.asked)) == (not notes)
+
+
 def test_what_is_read_back_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     info = opened(Capture([picture()], rate=10.0), monkeypatch, Wish((640, 480), Fraction(30))).info
     assert (info.size, info.rate, info.real_time) == ((64, 48), 10, True)

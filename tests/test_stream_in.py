@@ -24,7 +24,7 @@ from livematte.errors import SourceError
 from livematte.frame import Frame
 from livematte.sinks import Encoding, open_sink
 from livematte.sound import RATE, Sound
-from livematte.sources import demux, open_live_source
+from livematte.sources import Cut, demux, open_live_source
 from livematte.sources import stream as streams
 from livematte.sources.decoding import Decoder
 
@@ -255,6 +255,24 @@ def test_a_clip_by_http_is_read_in_its_own_time(tmp_path: Path) -> None:
         source.close()
     assert len(frames) == 10
     assert sounds
+
+
+def test_a_part_of_a_clip_by_http(tmp_path: Path) -> None:
+    data = media.clip(tmp_path / "a.mp4").read_bytes()
+    with http_server({"/a.mp4": data}) as address:
+        whole, part = (open_live_source(f"{address}/a.mp4", cut=cut) for cut in (Cut(), Cut(start=0.1, end=0.3)))
+        times = [[frame.seconds for frame in streaming.watch(source.items(), 1000)[0]] for source in (whole, part)]
+        whole.close()
+        part.close()
+    assert len(times[1]) == sum(0.0995 <= time < 0.2995 for time in times[0])
+    assert 0 < len(times[1]) < len(times[0])
+    assert times[1][0] == 0
+
+
+@pytest.mark.parametrize("cut", [Cut(start=1.0), Cut(end=1.0)])
+def test_a_part_of_a_stream_is_refused(broadcast: bytes, cut: Cut) -> None:
+    with tcp_sender(broadcast) as url, pytest.raises(SourceError, match=rf"^--start and --end are for clips; {url} is a stream"):
+        open_live_source(url, cut=cut)
 
 
 def test_a_stream_by_http(broadcast: bytes) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import media
 import pytest
@@ -94,6 +96,23 @@ def test_a_url_is_not_among_a_processes_arguments(recorder: Recorder) -> None:
         sink.send(picture(0))
         courier: Courier = sink._courier  # type: ignore[attr-defined]
         assert recorder.url not in str(courier._process.args)
+
+
+def test_modules_in_the_current_folder_are_left_alone(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("av", "livematte", "json"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    with open_sink(recorder.url, like=streaming.like(), encoding=Encoding()) as sink:
+        send(sink, range(3))
+    assert recorder.recorded()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_ctrl_c_passes_the_process_by_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other system takes flags, and Python says so."""
+    monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200, raising=False)
+    with pytest.raises(ValueError, match="creationflags is only supported on Windows"):
+        Courier("tcp://127.0.0.1:9", container="mpegts", options={}, header=b"")
 
 
 def test_alpha_and_unknown_codecs(recorder: Recorder) -> None:

@@ -33,13 +33,13 @@ class Ladder:
     def fix(self, detail: int | None) -> None:
         """From now on this one; None lets time decide."""
         self._fixed = detail
-        self._times.clear()
+        self._times = []  # another list: the network's thread may be at this one
 
     def measured(self, seconds: float) -> int:
         self._times.append(seconds)
         if len(self._times) >= _SAMPLE and self._fixed is None:
-            self._decide(median(self._times))
-            self._times.clear()
+            times, self._times = self._times, []
+            self._decide(median(times or [0.0]))
         return self.detail
 
     def _decide(self, seconds: float) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 _WINDOW = 3.0  # seconds over which a rate is taken
+_LEAST = 0.5  # seconds over which it is taken at least
 _KEPT = 20_000  # latencies: eleven minutes at 30 frames a second
 
 
@@ -16,11 +17,13 @@ class Rate:
 
     def __init__(self) -> None:
         self.count = 0
+        self._first = 0.0
         self._times: deque[float] = deque()
         self._lock = threading.Lock()
 
     def tick(self) -> None:
         with self._lock:
+            self._first = time.monotonic() if not self.count else self._first
             self.count += 1
             self._times.append(time.monotonic())
             self._forget()
@@ -35,7 +38,7 @@ class Rate:
             self._forget()
             if len(self._times) < 2:
                 return 0.0
-            return (len(self._times) - 1) / max(1e-9, self._times[-1] - self._times[0])
+            return len(self._times) / max(_LEAST, min(_WINDOW, time.monotonic() - self._first))
 
 
 class Latencies:
@@ -70,7 +73,8 @@ class Times:
 @dataclass
 class LiveReport:
     """A live job so far. Rates are frames a second over the last seconds; latency: milliseconds from capture to sending, p50 p95 p99, of
-    the last minutes; stages: mean milliseconds a frame; state: "" or why there is the stand-in; outputs: frames sent, by name."""
+    the last minutes; stages: mean milliseconds a frame; state: "" or why there is the stand-in; outputs: frames sent, by
+    name; breaks: how often each broke."""
 
     state: str = ""
     seconds: float = 0.0
@@ -88,6 +92,7 @@ class LiveReport:
     stand_in_seconds: float = 0.0
     bad_frames: int = 0
     outputs: dict[str, int] = field(default_factory=dict)
+    breaks: dict[str, int] = field(default_factory=dict)
     watchers: int | None = None
     background: str = ""
 

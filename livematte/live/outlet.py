@@ -7,10 +7,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import count
+from dataclasses import replace
 from typing import NamedTuple
 
-from livematte.errors import LivematteError
+from livematte.errors import LivematteError, SinkError
 from livematte.frame import Frame
 from livematte.live.board import Board, Shown
 from livematte.live.clock import TIME_BASE, Clock, Pace
@@ -23,6 +23,8 @@ from livematte.sound import RATE, Sound
 _SOUND_WAITS = 1.0  # seconds that sound is held back for its picture
 _SOUND_KEPT = 10.0  # seconds of sound that wait while an output is busy; the oldest is dropped then
 _IDLE = 0.5  # seconds between two pictures that nobody watches
+_REPEAT_AFTER = 0.5  # seconds without a new picture, after which a stream is sent the last one again
+_STEADY = 5.0  # seconds after which an output that came back is trusted again
 _OVERLAP = 0.02  # seconds by which one stretch of sound may overlap the one before
 
 
@@ -37,7 +39,7 @@ class Exit(NamedTuple):
 class Outlet:
     """run() sends until finish(); an output that can come back is tried again and again.
 
-    error: why it ended for good. rate: frames sent. sent_pts, of its last frame."""
+    error: why it ended for good. down: it broke, and is not open again yet; breaks: how often it did. rate: frames sent."""
 
     def __init__(self, exit: Exit, *, board: Board, stand_in: StandIn, clock: Clock, period: float, tell: Callable[[str], None]) -> None:
         self.sink = exit.sink
@@ -50,6 +52,11 @@ class Outlet:
         self._sound_end: float | None = None  # None: nothing was sent yet that it could go beside
         self._seen = 0
         self._last_pts = -1
+        self._failures = 0
+        self._worked_since = time.monotonic()
+        self._told = False  # of the present outage
+        self.down = False
+        self.breaks = 0
         self.rate = Rate()
         self.latencies = Latencies()
         self.error: Exception | None = None
@@ -78,7 +85,9 @@ class Outlet:
                 self._turn()
             except Exception as error:  # noqa: BLE001 - whatever breaks an output breaks it alone
                 self._broke(error)
-        if self.error is None and not self.sink.paced:
+            except BaseException as error:  # noqa: BLE001 - a library that would end the program
+                self._broke(SinkError(f"{self.sink.name}: {type(error).__name__}: {error}"))
+        if self.error is None and not self.down and not self.sink.paced:
             self._send_last()
         self._close()
 
@@ -105,6 +114,7 @@ class Outlet:
         else:
             self._pace.beat(None)
         self._send_sound()
+        self._tell_if_steady()
 
     def _next(self) -> Shown | None:
         """What to send now, when it is time: at the beat where there is one to keep, else when there is something new."""
@@ -112,14 +122,18 @@ class Outlet:
             self._ending.wait(_IDLE if self._board.reason == NOBODY else self._pace.left())
             return self._board.newest()
         shown = self._board.wait(self._seen, self._pace.left())
+        until = time.monotonic() + _REPEAT_AFTER
         while shown is not None and shown.number == self._seen and not self._ending.is_set():
+            if self.again and time.monotonic() > until:
+                return shown
             shown = self._board.wait(self._seen, self._pace.period)
         return shown
 
     def _send_shown(self, shown: Shown) -> None:
         new = shown.number != self._seen
         waited = time.monotonic() - shown.made
-        self._send(shown.views[self.view])
+        frame = shown.views[self.view]
+        self._send(frame if new or self.sink.paced else replace(frame, pts=self._clock.pts(self._clock.now())))
         if new:
             self.latencies.add(time.monotonic() - shown.captured)
         self._seen = shown.number
@@ -148,21 +162,37 @@ class Outlet:
 
     def _broke(self, error: Exception) -> None:
         """Tells it once; a file ends with it, a device or a stream is opened again."""
-        self._tell(f"{_text(error, self.sink.name)}\n{'It is tried again until it works.' if self.again else 'The other outputs go on.'}")
+        if time.monotonic() - self._worked_since > _STEADY:
+            self._failures, self._told = 0, False
+        if not self._told:
+            self._told = True
+            self._tell(f"{_text(error, self.sink.name)}\n{'It is tried again until it works.' if self.again else 'It ends here.'}")
         if self._open is None:
             self.error = error
             return
-        began = time.monotonic()
-        for attempt in count():
+        self.down = True
+        self.breaks += 1
+        while self.down and not self._ending.is_set():
             self._close()
-            if self._ending.wait(BACK_OFF[min(attempt, len(BACK_OFF) - 1)]):
-                return
-            with suppress(Exception):  # told already; the next word is that it works
-                self.sink = self._open()
-                self._sound_end = None
-                self._send(self._stand_in.picture(self.view, self._clock.pts(self._clock.now())))
-                self._tell(f"{self.sink.name} works again after {time.monotonic() - began:.0f} s")
-                return
+            self._ending.wait(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)])
+            self._failures += 1
+            self._reopen()
+
+    def _reopen(self) -> None:
+        assert self._open is not None
+        if self._ending.is_set():
+            return
+        with suppress(Exception):  # told already; the next word is that it works
+            self.sink = self._open()
+            self._sound_end = None
+            self._send(self._stand_in.picture(self.view, self._clock.pts(self._clock.now())))
+            self.down, self._worked_since = False, time.monotonic()
+
+    def _tell_if_steady(self) -> None:
+        """One that fails again and again is not said to work each time."""
+        if self._told and time.monotonic() - self._worked_since > _STEADY:
+            self._failures, self._told = 0, False
+            self._tell(f"{self.sink.name} works again")
 
     def _close(self) -> None:
         try:

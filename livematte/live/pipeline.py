@@ -113,6 +113,7 @@ class LivePipeline:
             times=self._times,
             tell_once=self._tell_once,
         )
+        self._asked = False
         self._failure: BaseException | None = None
         self._threads: list[threading.Thread] = []
         self._outlet_threads: list[threading.Thread] = []
@@ -124,7 +125,11 @@ class LivePipeline:
         self.keys = Keys(controls, stop=self.stop, snapshot=self._snapshot)
 
     def stop(self) -> None:
-        """Ends the job; what is being written is finished."""
+        """Ends the job within a tenth of a second; what is being written is finished. It only sets a flag: a signal may come while this
+        very thread holds a lock."""
+        self._asked = True
+
+    def _stop(self) -> None:
         self._stopping.set()
         self._feed.stop()
 
@@ -196,42 +201,43 @@ class LivePipeline:
         except BaseException as error:  # noqa: BLE001 - raised by run
             self._failure = self._failure or error
             self.board.clear()
-            self.stop()
+            self._stop()
 
     # the main thread
 
     def _wait(self, listen: Callable[[LiveReport], None]) -> None:
         windows: list[Any] = [outlet for outlet in self.outlets if hasattr(outlet.sink, "pump")]
         heard = watched = 0.0
-        while not self._stopping.is_set() and self._threads[-1].is_alive() and not all(o.error for o in self.outlets):
+        while not (self._asked or self._stopping.is_set()) and self._threads[-1].is_alive() and not all(o.error for o in self.outlets):
             now = time.monotonic()
             if now - watched >= _POLL_WATCHERS:
                 watched = now
                 self._watch()
             if now - heard >= _POLL:
                 heard = now
-                listen(self.report(lately=_LATELY))
+                report = self.report(lately=_LATELY)
+                with suppress(OSError, ValueError):  # nobody reads it any more
+                    listen(report)
+                for outlet in windows:
+                    outlet.sink.status(report.line)
             for outlet in windows:
                 self._serve(outlet.sink)
             self._stopping.wait(_POLL_WINDOW if windows else _POLL)
 
     def _serve(self, window: Any) -> None:
-        """The preview's keys, help and status line; its toolkit wants the main thread."""
-        window.status(self.report(lately=_LATELY).line)
+        """The preview's keys and help; its toolkit wants the main thread."""
         try:
-            keys = window.pump()
+            for key in window.pump():
+                if key == "?":
+                    window.help()
+                elif said := self.keys.press(key):
+                    self._say(said)
         except Exception as error:  # noqa: BLE001 - a preview that breaks is not worth a call
             self._tell_once(f"{window.name}: {error}")
-            return
-        for key in keys:
-            if key == "?":
-                window.help()
-            elif said := self.keys.press(key):
-                self._say(said)
 
     def _watch(self) -> None:
         """Whether anybody watches the outputs that can tell; the source is let go some seconds after the last one left."""
-        counts = [outlet.sink.watchers() for outlet in self.outlets if hasattr(outlet.sink, "watchers")]
+        counts = [0 if outlet.down else outlet.sink.watchers() for outlet in self.outlets if hasattr(outlet.sink, "watchers")]
         known = [count for count in counts if count is not None]
         self._watchers = sum(known) if known else None
         if not self._on_demand or len(known) < len(self.outlets):
@@ -243,7 +249,7 @@ class LivePipeline:
             self._feed.want(False)
 
     def _finish(self) -> None:
-        self.stop()
+        self._stop()
         for outlet in self.outlets:
             outlet.finish()
         now = time.monotonic()
@@ -320,6 +326,7 @@ class LivePipeline:
             stand_in_seconds=round(self.board.stood_in, 2),
             bad_frames=feed.bad_frames,
             outputs={outlet.sink.name: outlet.rate.count for outlet in self.outlets},
+            breaks={outlet.sink.name: outlet.breaks for outlet in self.outlets},
             watchers=self._watchers,
             background=self._controls.live.background,
         )

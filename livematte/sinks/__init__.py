@@ -65,8 +65,10 @@ def _live(kind: str, spec: str, like: SourceInfo, encoding: Encoding) -> Sink:
         from livematte.sinks.pipe import PipeSink
 
         return PipeSink(like=like, encoding=encoding)
+    from livematte.sinks import addresses
     from livematte.sinks.stream import StreamSink
 
+    addresses.check(spec, encoding)
     return StreamSink(spec, like=like, encoding=encoding)
 
 

@@ -41,11 +41,14 @@ class Courier:
         order = {"url": url, "container": container, "options": options}
         # The URL, which may hold a password, goes through the pipe: everybody on a machine sees a program's arguments.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "livematte.sinks.courier"],
+            # -P: or an av.py in the current folder, whoever put it there, would run instead of PyAV.
+            [sys.executable, "-P", "-m", "livematte.sinks.courier"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for livematte, which then ends its streams in order
+            # Ctrl-C is for livematte, which then ends its streams in order. The first is for Unix, the second for Windows.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         assert self._process.stdin is not None
         self._outbox = Outbox(self._process.stdin.fileno(), limit=_BACKLOG)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from livematte import urls
 from livematte.errors import SettingsError
 
 _PCM = frozenset(f"pcm_{kind}" for kind in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "u8", "s8"))
@@ -76,8 +76,9 @@ def live_kind(spec: str | Path) -> str:
         kind = "whip" if scheme in ("whip+http", "whip+https") else "stream" if scheme in _STREAMS else ""
         if not kind:
             wanted = ", ".join(f"{name}://" for name in (*_STREAMS, "whip+https"))
-            text = re.sub("//[^/@]*@", "//", text)  # who it is and by what password
-            raise SettingsError(f"output {text}: got {scheme}://, wanted one of {wanted}, or a file")
+            raise SettingsError(f"output {urls.shown(text)}: got {scheme}://, wanted one of {wanted}, or a file")
+        if kind == "stream" and urls.split(text) is None:
+            raise SettingsError(f"output {urls.no_address(text)}")
         return kind
     first = text.partition(":")[0]
     return first if first in ("vcam", "ndi") or text == "window" else ""

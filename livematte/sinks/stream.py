@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from fractions import Fraction
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from livematte.errors import SettingsError, SinkError
 from livematte.frame import Frame
@@ -18,6 +17,7 @@ from livematte.sinks.courier import Courier
 from livematte.sinks.encoder import Encoder, Plan, counted_from
 from livematte.sinks.voice import Voice
 from livematte.sound import RATE, Sound
+from livematte.urls import masked, shown
 
 if TYPE_CHECKING:
     import av
@@ -115,7 +115,7 @@ class StreamSink(Device):
     def _connect(self, first: av.Packet[Any]) -> Courier:
         self._container.mux(first)
         self._container.close()
-        scheme = urlsplit(self._url).scheme.lower()
+        scheme = _scheme(self._url)
         container, options = _MUXERS.get(scheme, ("mpegts", _TS))
         courier = Courier(_with_size(self._url, scheme), container=container, options=options, header=self._header.getvalue())
         try:
@@ -129,7 +129,7 @@ class StreamSink(Device):
 
     def _check(self, courier: Courier) -> None:
         if (failure := courier.failure) is not None:
-            raise SinkError(_why(self.name, urlsplit(self._url).scheme.lower(), failure, connected=courier.connected))
+            raise SinkError(_why(self.name, self._url, failure, connected=courier.connected))
         if courier.stalled > _STALL:
             raise SinkError(f"{self.name} has taken nothing for {_STALL:.0f} s; is the line too slow? try a lower --bitrate")
 
@@ -139,13 +139,8 @@ class StreamSink(Device):
             courier.close()
 
 
-def shown(url: str) -> str:
-    """A URL as it may be printed: without user, password and query, and of RTMP's path, which ends in the key, only the beginning."""
-    place = urlsplit(url)
-    path = place.path
-    if place.scheme.lower() in ("rtmp", "rtmps") and path.count("/") > 1:
-        path = path[: path.rindex("/")] + "/…"
-    return f"{place.scheme}://{place.netloc.rpartition('@')[2]}{path}"
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
 
 
 def _with_size(url: str, scheme: str) -> str:
@@ -155,16 +150,19 @@ def _with_size(url: str, scheme: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}pkt_size=1316"
 
 
-def _why(name: str, scheme: str, failure: dict[str, str], *, connected: bool) -> str:
+def _why(name: str, url: str, failure: dict[str, str], *, connected: bool) -> str:
     if failure["error"] == "ProtocolNotFoundError":
+        scheme = _scheme(url)
         other = f"livematte … -o - | ffmpeg -i - -c:v libx264 -tune zerolatency -c:a aac -f mpegts '{scheme}://…'"
         return f"{name}: this build of libav does not speak {scheme}; an ffmpeg that does can pass it on:\n{other}"
     # What the server said is in libav's log, beside where libav connected to, which may hold a password.
     said = failure.get("said", "")
     reason = failure["reason"] if not said or "://" in said else f"{failure['reason']} ({said})"
+    refused = re.search(r"\b40[13]\b|[Aa]uth", reason)
+    reason = masked(reason, url)
     if connected:
         return f"{name} broke off: {reason}"
-    if re.search(r"\b40[13]\b|[Aa]uth", reason):
+    if refused:
         return f"{name} refuses user, password or key: {reason}; check the address"
     return f"{name} cannot be reached: {reason}; check the address and that the server is running"
 

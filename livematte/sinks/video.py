@@ -147,8 +147,15 @@ class VideoSink:
             return None
         self._ended = True
         if keep and self._encoder is not None and self._encoder.frames:
+            container = self._container
             with suppress(*_failures()):
                 self._finish(self._encoder)
+                return self._target.part
+            if self._kind.container == "matroska":  # it plays without its end, as where the disk is full
+                self._container = None
+                with suppress(*_failures()):
+                    if container is not None:
+                        container.close()
                 return self._target.part
         self._remove()
         return None
@@ -173,8 +180,10 @@ class VideoSink:
             self.abandon(keep=False)
             raise
         except _failures() as error:
-            self.abandon(keep=False)
-            raise SinkError(f"cannot write {self.name}: {naming.reason(error)}") from error
+            # A clip can be done again; of what a camera gave, nothing may be lost.
+            part = self.abandon(keep=self._like.real_time)
+            kept = f"\nwhat was written so far: {part}" if part else ""
+            raise SinkError(f"cannot write {self.name}: {naming.reason(error)}{kept}") from error
 
     def __enter__(self) -> Self:
         return self

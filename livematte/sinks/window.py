@@ -52,7 +52,7 @@ class Window(Device):
 
     def __init__(self, *, like: SourceInfo) -> None:
         super().__init__("window")
-        _need_display()
+        need_display()
         width, height = like.size
         self._picture: Plane = np.full((height, width, 3), _GREYS[0], np.uint8)
         self._status = ""
@@ -191,7 +191,7 @@ def _keys() -> list[str]:
     return pressed
 
 
-def _need_display() -> None:
+def need_display() -> None:
     """SinkError where no window can be opened. Asked before, as Qt ends the whole program where it finds no display."""
     import cv2
 
@@ -213,9 +213,9 @@ def _need_display() -> None:
 
 def _fails() -> bool:
     """Whether a program that opens a window here comes to grief. It ends before it is seen."""
-    program = "import os, cv2; cv2.namedWindow('livematte'); os._exit(0)"
+    program = "import os, cv2; cv2.namedWindow('livematte'); os._exit(0)"  # -P: with our cv2, not with what lies in the current folder
     settings: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        return subprocess.run([sys.executable, "-c", program], timeout=20, check=False, **settings).returncode != 0
+        return subprocess.run([sys.executable, "-P", "-c", program], timeout=20, check=False, **settings).returncode != 0
     except subprocess.TimeoutExpired:
         return True

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import cast
 
+from livematte import urls
 from livematte.errors import SourceError
 from livematte.sources.base import ANYTHING, WHOLE, Cut, LiveSource, Source, SourceInfo, Wish
 
@@ -49,7 +50,7 @@ def open_live_source(spec: str, *, cut: Cut = WHOLE, wish: Wish = ANYTHING) -> L
         return cast(LiveSource, open_camera(spec, wish=wish))  # a camera has no other tracks
     from livematte.sources.stream import Audible, open_stream
 
-    return open_stream(spec) if is_url(spec) else Audible(open_source(spec, cut=cut))
+    return open_stream(spec, cut=cut) if is_url(spec) else Audible(open_source(spec, cut=cut))
 
 
 def is_camera(spec: str) -> bool:
@@ -73,9 +74,12 @@ def _remote(url: str, cut: Cut, threads: int | None) -> Source:
     from livematte.sources.video import VideoSource
 
     if url.lower().startswith("file://"):
-        from urllib.parse import unquote, urlsplit
+        from urllib.parse import unquote
 
-        return _local(Path(unquote(urlsplit(url).path)), cut, threads)
+        address = urls.split(url)
+        if address is None:
+            raise SourceError(urls.no_address(url))
+        return _local(Path(unquote(address.path)), cut, threads)
     return VideoSource(url, name=url, cut=cut, threads=threads, remote=True)
 
 
@@ -97,6 +101,8 @@ def _local(path: Path, cut: Cut, threads: int | None) -> Source:
 
 
 def _hint(path: Path) -> str:
+    if re.match(r"cam(era)?[:\d]*\d*$", str(path), re.IGNORECASE):
+        return "; cameras are cam, cam:1, cam:NAME"
     if "%" in path.name:
         return f"; for numbered pictures use a glob: '{path.with_name('*' + path.suffix)}'"
     parent = path.parent

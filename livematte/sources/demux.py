@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
+from livematte import urls
 from livematte.errors import SourceError
 from livematte.sources.base import SILENCE
 from livematte.sources.damage import lacks_index
@@ -42,6 +41,8 @@ def open_container(file: Any, *, name: str, remote: bool = False, live: bool = F
     """libav's container for a path, a URL (remote; live: a stream) or a binary file object. SourceError where there is none to be had."""
     import av
 
+    if remote and urls.split(file) is None:
+        raise SourceError(urls.no_address(file))
     if isinstance(file, Path):
         file = f"file:{file}"  # or "a:b.mp4" would be a protocol
     timeout = (ANSWER_SECONDS, SILENCE if live else ANSWER_SECONDS) if remote else None
@@ -59,7 +60,7 @@ def _why_not(error: Exception, file: Any, name: str) -> str:
     reason = getattr(error, "strerror", None) or str(error)
     local = isinstance(file, str) and file.startswith("file:")
     if isinstance(file, str) and not local:
-        return _url_why_not(error, file, name, reason)
+        return _url_why_not(error, name, reason)
     if isinstance(error, PermissionError):
         return f"{name} may not be read: {reason}; check its permissions"
     if local and lacks_index(Path(file.removeprefix("file:"))):
@@ -69,20 +70,21 @@ def _why_not(error: Exception, file: Any, name: str) -> str:
     return f"{name} cannot be read ({reason}); wanted {_WANTED_PIPED if name == STANDARD_INPUT else _WANTED}"
 
 
-def _url_why_not(error: Exception, url: str, name: str, reason: str) -> str:
+def _url_why_not(error: Exception, name: str, reason: str) -> str:
     import av
 
-    place = urlsplit(url)
+    address = urls.split(name)  # of the name: what it hides, as a user with a / in the password, is not told as a host either
+    scheme, host = (address.scheme, address.host) if address else (name.partition("://")[0], "")
     if isinstance(error, av.error.ExitError | av.error.TimeoutError):
         return f"{name} did not answer within {ANSWER_SECONDS:.0f} s; check the address and that the sender is running"
     if isinstance(error, av.error.ProtocolNotFoundError):
-        return _no_protocol(place.scheme, name)
+        return _no_protocol(scheme, name)
     if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
-        hint = f"check user and password: {place.scheme}://USER:PASSWORD@{place.hostname}/…"
+        hint = f"check user and password: {scheme}://USER:PASSWORD@{host or 'HOST'}/…"
     elif isinstance(error, av.error.HTTPNotFoundError):
         hint = "check what follows the host's name"
-    elif place.hostname and not _is_known(place.hostname):
-        hint = f"no host has the name {place.hostname}; check the address and the network"
+    elif host and not _is_known(host):
+        hint = f"no host has the name {host}; check the address and the network"
     else:
         hint = "check the address"
     return f"{name} cannot be opened: {reason}; {hint}"
@@ -138,8 +140,3 @@ def zero(container: InputContainer, *, remote: bool) -> Fraction:
 def has_times(container: InputContainer) -> bool:
     """False for bare codec streams, whose frames carry no time: they can't be sought in."""
     return not container.format.flags & _NO_TIMESTAMPS and container.start_time is not None
-
-
-def shown(name: str) -> str:
-    """A name as it may be printed: without a URL's user and password."""
-    return re.sub(r"//[^/@\s]*@", "//", name)

@@ -20,6 +20,7 @@ from livematte.sources.modes import RATE, SIZE, libav_name
 from livematte.sources.reader import Reader
 
 TIME_BASE = Fraction(1, 1_000_000)
+_FOURCC = {"mjpeg": "MJPG", "yuyv422": "YUY2", "nv12": "NV12"}  # what can be asked for, by libav's name
 _RETRY = 0.02  # seconds between attempts to read: a camera that is gone fails at once
 
 
@@ -123,7 +124,7 @@ def _ask_for(capture: Any, wish: Wish) -> None:
     """The format first: drivers choose among the sizes and then the rates of the format that is set."""
     import cv2
 
-    pixels = {"mjpeg": "MJPG", "yuyv422": "YUY2", "nv12": "NV12"}.get(libav_name(wish.pixels) or "mjpeg")
+    pixels = _FOURCC.get(libav_name(wish.pixels) or "mjpeg")
     width, height = wish.size or SIZE
     if pixels:
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*pixels))
@@ -142,6 +143,8 @@ def _rate(capture: Any) -> Fraction | None:
 
 def _refusals(size: tuple[int, int], rate: Fraction, wish: Wish) -> tuple[str, ...]:
     told = []
+    if wish.pixels and libav_name(wish.pixels) not in _FOURCC:
+        told.append(f"cameras cannot be asked for {wish.pixels} on this system; wanted --pixel-format {' or '.join(_FOURCC)}")
     if wish.size and size != wish.size:
         told.append(f"the camera gives {size[0]}x{size[1]} instead of {wish.size[0]}x{wish.size[1]}")
     if wish.rate and rate < wish.rate * Fraction(99, 100):

@@ -11,11 +11,12 @@ from livematte.errors import SourceError
 from livematte.frame import Frame
 from livematte.sound import Sound
 from livematte.sources import demux
-from livematte.sources.base import SILENCE, LiveSource, Source, SourceInfo
+from livematte.sources.base import SILENCE, WHOLE, Cut, LiveSource, Source, SourceInfo
 from livematte.sources.continuity import Continuity
 from livematte.sources.cut import move
 from livematte.sources.decoding import Decoder
 from livematte.sources.hearing import Ear, ear_for
+from livematte.urls import shown
 
 if TYPE_CHECKING:
     import av
@@ -49,17 +50,20 @@ class Audible:
         self._source.close()
 
 
-def open_stream(url: str) -> LiveSource:
+def open_stream(url: str, *, cut: Cut = WHOLE) -> LiveSource:
     """A stream as it comes; or, by http, a clip that lies there, which has an end and is read in its own time.
 
-    SourceError where there is none to be had, within some seconds."""
-    name = demux.shown(url)
+    cut: the part of a clip to read. SourceError where there is none to be had, within some seconds, and for a part of a stream."""
+    name = shown(url)
     container = demux.open_container(url, name=name, remote=True, live=True)
     if url.lower().startswith("http") and container.duration:
         from livematte.sources.video import VideoSource
 
         container.close()
-        return Audible(VideoSource(url, name=url, remote=True))
+        return Audible(VideoSource(url, name=url, cut=cut, remote=True))
+    if cut != WHOLE:
+        container.close()
+        raise SourceError(f"--start and --end are for clips; {name} is a stream, which is read from now until it ends")
     return StreamSource(container, name=name)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from livematte.colour import Colour
@@ -64,8 +65,9 @@ def _why_not(error: OSError, path: str, name: str) -> SourceError:
 
 
 class Feed(Protocol):
-    """Where packets come from. take: the next one, None where there is none yet; OSError where the device is gone. raw: its pictures
-    lie in the packets as they are, in memory that is lost with the device. independent: each picture can be understood alone."""
+    """Where packets come from. take: the next one, None where there is none yet; OSError where the device is gone, or gives no more.
+    raw: its pictures lie in the packets as they are, in memory that is lost with the device. independent: each picture can be understood
+    alone."""
 
     raw: bool
     independent: bool
@@ -106,6 +108,8 @@ class DeviceFeed:
             return None
         except av.error.FFmpegError as error:
             raise _as_os_error(error) from error
+        if not packet.size and packet.pts is None:  # PyAV's sign of the end, which it gives as often as it is asked
+            raise OSError(errno.ENODEV, "it gives no more")
         return packet
 
     def close(self) -> None:
@@ -155,24 +159,22 @@ class V4l2Camera(Reader):
                 raise SourceError(f"camera {self._info.name} gave no picture for {SILENCE:.0f} s; unplug it and plug it in again")
 
     def _next(self) -> list[Frame]:
-        """The frames of the newest packet; none where nothing came yet, after a short sleep, or where it is damaged."""
+        """The frames of the newest packet that is whole; none where nothing came yet, after a short sleep, or where all are damaged.
+
+        A reader that is slower than the camera would otherwise be late for ever by all that the kernel holds, 32 pictures."""
+        ready: list[av.Packet[Any]] = []
         try:
-            packet = self._newest()
+            ready.extend(islice(iter(self._feed.take, None), None if self._feed.independent else 1))
         except OSError as error:
+            ready.clear()  # before the device takes their memory back
             self.close()
             raise SourceError(f"camera {self._info.name} is gone ({error.strerror}); plug it in again") from error
-        if packet is None:
+        if not ready:
             time.sleep(self._pause)
-            return []
-        return self._decode(packet)
-
-    def _newest(self) -> av.Packet[Any] | None:
-        """The last of the packets that lie ready: a reader that is slower than the camera would be late for ever by all that the
-        kernel holds, 32 pictures."""
-        packet = self._feed.take()
-        while packet is not None and self._feed.independent and (newer := self._feed.take()) is not None:
-            packet = newer
-        return packet
+        while ready:
+            if frames := self._decode(ready.pop()):
+                return frames
+        return []
 
     def _decode(self, packet: av.Packet[Any]) -> list[Frame]:
         import av

@@ -20,6 +20,7 @@ from livematte.sources.cut import Window, move
 from livematte.sources.damage import Progress
 from livematte.sources.decoding import Decoder
 from livematte.sources.reader import Reader
+from livematte.urls import shown
 
 if TYPE_CHECKING:
     import av
@@ -36,7 +37,7 @@ class VideoSource(Reader):
     everything that could be read was given, where it breaks."""
 
     def __init__(self, file: Any, *, name: str, cut: Cut = WHOLE, threads: int | None = None, remote: bool = False) -> None:
-        self._name = demux.shown(name)
+        self._name = shown(name) if remote else name
         self._path = file if isinstance(file, Path) and file.is_file() else None
         self._ahead: list[Frame | av.Packet[Any]] = []
         self._sought = False
