@@ -26,6 +26,7 @@ from livematte.matting.recurrent import RecurrentMatter
 from livematte.settings import Settings
 from livematte.sinks import LIVE, Sink, live_kind, open_sink, sink_holds_alpha
 from livematte.sources import Cut, LiveSource, SourceInfo, Wish, is_camera, is_url, open_live_source
+from livematte.urls import shown
 
 if TYPE_CHECKING:
     from livematte.weights import Progress
@@ -54,7 +55,7 @@ class LiveJob:
         check_names(settings, parse_background(settings.background))
         _check_live(settings)
         if settings.on_demand and not is_camera(settings.input):
-            raise SettingsError(f"--on-demand is for cameras; got {settings.input}")
+            raise SettingsError(f"--on-demand is for cameras; got {shown(settings.input)}")
         names = outputs_of(settings)
         views = [_view_of(settings, name) for name in names]
         weights_file = weights.resolve(settings.model, weights=settings.weights, progress=fetching)
@@ -90,7 +91,7 @@ class LiveJob:
         if self.settings.on_demand and live_kind(name) == "vcam" and _watchers(sink) is None:
             raise SinkError(f"--on-demand wants a virtual camera that tells who watches; {sink.name} does not; leave the option out")
         if self.settings.on_demand and live_kind(name) != "vcam":
-            raise SettingsError(f"--on-demand wants virtual cameras only, got the output {name}; leave one of them out")
+            raise SettingsError(f"--on-demand wants virtual cameras only, got the output {shown(name)}; leave one of them out")
         return Exit(sink, view, opening if live_kind(name) in LIVE else None)
 
     def _open_matter(self, path: object) -> RecurrentMatter:
@@ -116,6 +117,7 @@ class LiveJob:
             figures = {
                 **asdict(report),
                 "input": self.info.name,
+                "background": shown(report.background),
                 "notes": self.notes(),
                 "errors": [str(o.error) for o in outlets if o.error],
             }
@@ -179,9 +181,9 @@ def _view_of(settings: Settings, output: str) -> str:
     if view == "auto" and live_kind(output) != "window":  # a preview goes with what the keys choose
         view = "cutout" if holds_alpha and settings.background == "none" else "composite"
     if view == "cutout" and not holds_alpha:
-        raise SettingsError(f"{output} cannot hold alpha; give it a background (-b green, -b blur), or choose an output that does")
+        raise SettingsError(f"{shown(output)} cannot hold alpha; give it a background (-b green, -b blur), or choose an output that does")
     if view == "composite" and settings.background == "none" and "background" in settings.model_fields_set:
-        raise SettingsError(f"{output} wants a background; try -b blur, -b green or -b picture.jpg")
+        raise SettingsError(f"{shown(output)} wants a background; try -b blur, -b green or -b picture.jpg")
     return view
 
 

@@ -18,6 +18,7 @@ from livematte.composite import view
 from livematte.errors import LivematteError, SettingsError, SourceError
 from livematte.frame import Frame, Matte, Plane
 from livematte.sources import open_source
+from livematte.urls import shown
 
 _LONGEST_STEP = Fraction(1, 4)  # seconds by which a clip behind moves on at most, whatever passed since the last frame
 
@@ -94,7 +95,7 @@ def open_background(spec: str) -> Background | None:
         with open_source(name) as source:
             still, first = source.info.still, next(iter(source))
     except StopIteration:
-        raise SourceError(f"the background {name} has no picture") from None
+        raise SourceError(f"the background {shown(name)} has no picture") from None
     except SourceError as error:
         raise SourceError(f"background: {error}") from error
     return Picture(first) if still else Clip(lambda: open_source(name))

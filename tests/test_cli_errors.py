@@ -152,6 +152,41 @@ def test_it_is_told_and_nothing_is_touched(place: Path, capsys: Any, arguments: 
     assert files(place) == before
 
 
+# (arguments, exit code, what is told)
+SECRETS = [
+    ("cam -b none -o rtmp://user:secret@h/app/secret", 2, "rtmp://h/app/… wants a background"),
+    ("talk.mp4 -b none -o rtmp://h/secret", 2, "rtmp://h/… cannot hold alpha|rtmp://h/… wants a background"),
+    ("cam -o rtmp://h/secret --view cutout", 2, "rtmp://h/… cannot hold alpha"),
+    (
+        "cam -b green -o whip+https://:secret@h/secret -o whip+https://:secret@h/secret",
+        2,
+        "an output is named twice: whip.https://h/…, whip",
+    ),
+    ("rtsp://user:secret@h/cam --on-demand -o vcam", 2, "--on-demand is for cameras; got rtsp://h/cam"),
+    ("cam --on-demand -b green -o rtmp://user:secret@h/app/secret", 2, "wants virtual cameras only, got the output rtmp://h/app/…; leave"),
+    ("https://user:secret@h/a.mp4?token=secret --size 64x48 -o x.mov", 2, "--size is for cameras .*; got https://h/a.mp4, which is a clip"),
+    ("talk.mp4 -o ftp://user:secret@h/a.mp4?token=secret", 2, "output ftp://h/a.mp4: got ftp://"),
+    ("talk.mp4 -b green -o udp://user:secret@[", 2, r"output udp://… is no address; wanted udp://HOST:PORT"),
+    ("rtsp://user:secret@[::1", 1, "rtsp://… is no address; wanted rtsp://HOST:PORT/PATH"),
+    ("rtsp://user:secret@[::1 -o x.mov", 1, "rtsp://… is no address"),
+    ("https://user:sec/ret@h/a.mp4", 1, "https://… is no address; .* a / in a password written %2F"),
+    ("file://user:secret@[/a.mp4", 1, "file://… is no address; wanted file:///PATH"),
+    ("talk.mp4 -b rtsp://user:secret@[::1", 1, "background: rtsp://… is no address"),
+    ("https://user:secret@127.0.0.1:1/a.mp4?token=secret", 1, "https://127.0.0.1:1/a.mp4 cannot be opened"),
+    ("talk.mp4 -b rtmp://user:secret@127.0.0.1:1/secret", 1, "background: rtmp://127.0.0.1:1/… cannot be opened"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "told"), SECRETS)
+def test_no_password_and_no_key_is_told(place: Path, capsys: Any, arguments: str, code: int, told: str) -> None:
+    result = run(capsys, *arguments.split())
+    assert result.code == code, result.err
+    assert re.match(f"livematte: .*({told})", result.err[0])
+    assert len(result.err) <= 2
+    for word in ("secret", "sec/", "ret@", "user:"):
+        assert word not in "".join(result.err)
+
+
 @pytest.mark.parametrize("place_of_no_files", ["/proc"])
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a folder into which not even root may write")
 def test_an_output_folder_that_cannot_be_written(place: Path, capsys: Any, place_of_no_files: str) -> None:

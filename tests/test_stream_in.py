@@ -257,6 +257,14 @@ def test_a_clip_by_http_is_read_in_its_own_time(tmp_path: Path) -> None:
     assert sounds
 
 
+def test_a_url_of_a_file_is_the_file(tmp_path: Path) -> None:
+    path = media.clip(tmp_path / "two words.mp4")
+    source = open_live_source(path.as_uri(), cut=Cut(end=0.1))
+    assert not source.info.real_time
+    assert 0 < len(streaming.watch(source.items(), 1000)[0]) < 10
+    source.close()
+
+
 def test_a_part_of_a_clip_by_http(tmp_path: Path) -> None:
     data = media.clip(tmp_path / "a.mp4").read_bytes()
     with http_server({"/a.mp4": data}) as address:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import media
 import pytest
@@ -133,18 +134,22 @@ def test_a_line_that_takes_nothing(recorder: Recorder, monkeypatch: pytest.Monke
             sink.send(picture(1))
 
 
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("rtmp://host/live/secret", "rtmp://host/live/…"),
-        ("rtmps://user:secret@host:443/app/secret?x=secret", "rtmps://host:443/app/…"),
-        ("rtmp://host/live", "rtmp://host/live"),
-        ("rtsp://user:secret@host/cam", "rtsp://host/cam"),
-        ("udp://239.0.0.1:5000?ttl=4", "udp://239.0.0.1:5000"),
-    ],
-)
-def test_names_hide_secrets(url: str, name: str) -> None:
-    assert stream.shown(url) == name
+def test_a_key_in_the_servers_own_words_is_hidden(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = {"error": "OSError", "reason": "Input/output error", "said": "Server error: secret is publishing already (code 403)"}
+    sink = open_sink("rtmp://127.0.0.1/live/secret", like=streaming.like(), encoding=Encoding())
+    monkeypatch.setattr(sink, "_courier", SimpleNamespace(failure=failure, connected=False, close=lambda: None))
+    with pytest.raises(SinkError) as caught:
+        send(sink, range(1))
+    assert str(caught.value) == (
+        "rtmp://127.0.0.1/live/… refuses user, password or key: Input/output error (Server error: … is publishing already (code 403)); "
+        "check the address"
+    )
+
+
+def test_addresses_that_are_none() -> None:
+    for url in ("udp://[", "rtmp://user:secret@[::1/live/secret", "rtsp://user:sec/ret@host/secret"):
+        with pytest.raises(SettingsError, match=r"^output \w+://… is no address; wanted \w+://HOST:PORT/PATH"):
+            open_sink(url, like=streaming.like(), encoding=Encoding())
 
 
 @pytest.fixture(autouse=True)

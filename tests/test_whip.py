@@ -7,8 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from email.message import Message
 from fractions import Fraction
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import OpenerDirector
 
 import numpy as np
 import pytest
@@ -54,6 +58,10 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
         server.stop()
 
 
+def name_of(server: WhipServer) -> str:
+    return f"whip+http://127.0.0.1:{server.port}/…"
+
+
 def open_whip(url: str, *, like: SourceInfo = LIKE, encoding: Encoding | None = None) -> Any:
     return open_sink(url, like=like, encoding=encoding or Encoding())
 
@@ -92,7 +100,7 @@ def codes(picture: Any) -> tuple[float, ...]:
 def test_pictures_arrive_in_their_colours_and_at_their_times(serve: Serve) -> None:
     server = serve()
     with open_whip(server.url) as sink:
-        assert (sink.paced, sink.alpha, sink.name, sink.notes) == (False, False, server.url, [])
+        assert (sink.paced, sink.alpha, sink.name, sink.notes) == (False, False, name_of(server), [])
         play(sink, 1.0)
         assert until(lambda: len(server.video.units) >= 29)  # the last waits in the receiver for the beginning of a next one
     seconds, pictures = zip(*server.video.units, strict=True)
@@ -181,7 +189,7 @@ def test_bitrate_bounds_what_is_sent(make_frame: Callable[..., Frame]) -> None:
 def test_a_token_is_sent_and_never_shown(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(token="s3cret/+")
     with open_whip(server.url.replace("//", "//:s3cret%2F+@")) as sink:
-        assert sink.name == server.url
+        assert sink.name == name_of(server)
     assert [request[2]["authorization"] for request in server.requests] == ["Bearer s3cret/+"] * 2
     monkeypatch.setenv("LIVEMATTE_WHIP_TOKEN", "wrong-one")
     with pytest.raises(SinkError, match=r"wants another token \(401\); put it before the host") as caught:
@@ -199,6 +207,48 @@ def test_redirections_keep_method_and_offer(serve: Serve) -> None:
     assert [request[:2] for request in last.requests] == [("POST", "/live")] * 2 + [("DELETE", "/session/1")] * 2
 
 
+def test_a_token_goes_to_the_addresses_own_server_only(serve: Serve) -> None:
+    other = serve()
+    first = serve(token="s3cret", answers=((307, other.url.removeprefix("whip+")), (307, "/near")))
+    address = first.url.replace("//", "//:s3cret@")
+    with open_whip(address), open_whip(address):
+        pass
+    assert ["authorization" in request[2] for request in other.requests] == [False, False]  # POST and DELETE
+    assert [request[1] for request in first.requests] == ["/live", "/live", "/near", "/session/1"]
+    assert [request[2]["authorization"] for request in first.requests] == ["Bearer s3cret"] * 4
+
+
+def test_another_server_that_wants_a_token_is_told(serve: Serve) -> None:
+    other = serve(token="s3cret")
+    first = serve(answers=((307, other.url.removeprefix("whip+")),))
+    with pytest.raises(SinkError, match=r"redirects to another, which wants a token \(401\); give that one's address"):
+        open_whip(first.url.replace("//", "//:s3cret@"))
+
+
+def test_the_end_of_a_session_elsewhere_goes_without_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    from livematte.sinks import endpoint
+
+    asked: list[tuple[str, bool]] = []
+
+    def answer(self: Any, request: Any, timeout: float) -> Any:
+        asked.append((request.full_url, request.has_header("Authorization")))
+        raise HTTPError(request.full_url, 201, "", Message(), BytesIO())
+
+    monkeypatch.setattr(OpenerDirector, "open", answer)
+    place = endpoint.Endpoint("https://:s3cret@host:443/live", token="")
+    for session in ("https://host/session", "https://HOST:443/session", "https://elsewhere/session", "https://host:444/session"):
+        place._session = session
+        place.delete()
+    assert [kept for _, kept in asked] == [True, True, False, False]
+
+
+def test_what_cannot_be_asked_for_is_told_without_the_key(serve: Serve) -> None:
+    for url in ("whip+http://127.0.0.1/a secret", "whip+http://127.0.0.1/é-secret"):
+        with pytest.raises(SinkError, match=r"^whip.http://127.0.0.1/…: no request can be made of it") as caught:
+            open_whip(url)
+        assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("status", "location", "message"),
     [
@@ -208,20 +258,23 @@ def test_redirections_keep_method_and_offer(serve: Serve) -> None:
         (201, "/session/1", "not with a session description; is it the WHIP address?"),
         (307, "ftp://elsewhere/", "redirects to ftp://elsewhere/, wanted http or https"),
         (307, "/live", "redirects in circles"),
+        (307, "ftp://me:secret@elsewhere/secret?secret", "redirects to ftp://elsewhere/…, wanted http or https"),
+        (307, "http://[", "redirects to nowhere, wanted http or https"),
+        (307, "", "redirects to nowhere, wanted http or https"),
     ],
 )
 def test_refusals_are_told(serve: Serve, status: int, location: str, message: str) -> None:
     server = serve(answers=((status, location),) * 5)
     with pytest.raises(SinkError, match=message.replace("?", r"\?") if "(" not in message else message) as caught:
         open_whip(server.url)
-    assert str(caught.value).startswith(f"{server.url}: ")
+    assert str(caught.value).startswith(f"{name_of(server)}: ")
 
 
 def test_nobody_there(serve: Serve) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(SinkError, match=f"^whip.http://127.0.0.1:{port}/live: cannot be reached: Connection refused"):
+    with pytest.raises(SinkError, match=f"^whip.http://127.0.0.1:{port}/…: cannot be reached: Connection refused"):
         open_whip(f"whip+http://127.0.0.1:{port}/live")
 
 

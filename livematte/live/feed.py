@@ -195,7 +195,9 @@ class Feed:
         if self._lost_at is None:
             self._lost_at = time.monotonic()
         reason = str(error) if isinstance(error, LivematteError) else f"{self._name}: {type(error).__name__}: {error}"
-        if type(error) not in self._told and not self._stop.is_set():  # each kind once: what it says of the same outage differs from attempt to attempt
+        if (
+            type(error) not in self._told and not self._stop.is_set()
+        ):  # each kind once: what it says of the same outage differs from attempt to attempt
             self._told.add(type(error))
             self._tell(f"{reason}\nThe stand-in is shown until it is back.")
         self._stop.wait(BACK_OFF[min(self._failures, len(BACK_OFF) - 1)])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from livematte.errors import LivematteError
 from livematte.live.controls import Controls
+from livematte.urls import shown
 
 _DETAILS = (None, 512, 384, 256)
 _SMOOTH_STEP = 0.05  # seconds
@@ -20,9 +21,9 @@ class Keys:
     def press(self, name: str) -> str:
         work: dict[str, Callable[[], str]] = {
             "space": self._pause,
-            "b": lambda: f"background: {self._controls.next_background()}",
-            "+": lambda: f"background: {self._controls.blur(1)}",
-            "-": lambda: f"background: {self._controls.blur(-1)}",
+            "b": lambda: f"background: {shown(self._controls.next_background())}",
+            "+": lambda: f"background: {shown(self._controls.blur(1))}",
+            "-": lambda: f"background: {shown(self._controls.blur(-1))}",
             "[": lambda: self._smooth(-_SMOOTH_STEP),
             "]": lambda: self._smooth(_SMOOTH_STEP),
             "d": self._detail,

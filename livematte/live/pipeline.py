@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,11 @@ from livematte.live.keys import Keys
 from livematte.live.matting import STALE_AFTER, Matted, Matting
 from livematte.live.outlet import Exit, Outlet
 from livematte.live.stand_in import StandIn
+from livematte.live.telling import Teller
 from livematte.matting.base import Matter
 from livematte.sinks.images import encode_png
 from livematte.sources import LiveSource
+from livematte.urls import shown
 
 LEAVES_AFTER = 3.0  # seconds after the last watcher left, when the camera is let go
 _LOADING = "loading the network"
@@ -44,7 +47,6 @@ _POLL, _POLL_WINDOW, _POLL_WATCHERS = 0.1, 0.015, 0.25  # seconds
 _LATELY = 300  # pictures over which the status line takes latencies
 _END_WITHIN = 10.0  # seconds that devices and streams have to end
 _LET_GO_AFTER = 2.0  # seconds that the others have then: a camera's driver may never answer
-_AGAIN = 60.0  # seconds after which what comes back is told again
 _FILES_END_WITHIN = 600.0  # that files have: a long .mov is written once more, with its index at the front
 
 
@@ -69,19 +71,16 @@ class LivePipeline:
         limit: int | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._make_matter, self._controls, self._tell = matter, controls, tell
+        self._make_matter, self._controls, self._teller = matter, controls, Teller(tell)
         self._on_demand, self._period = on_demand, 1 / rate
         self._plays = first is not None and not first.info.real_time
-        self.board, self._clock = Board(STALE_AFTER), Clock()
-        self._stand_in = StandIn(canvas, [exit.view for exit in exits])
-        self._stand_in.make(controls.look)
-        self._captured: Channel[Captured] = Channel(1, policy="newest")
-        self._matted: Channel[Matted] = Channel(1, policy="newest")
-        self._stopping, self._ready = threading.Event(), threading.Event()
-        self._ladder, self._times = Ladder(1 / rate, longest=max(canvas), fixed=controls.live.detail), Times()
-        self.outlets = [
-            Outlet(exit, board=self.board, stand_in=self._stand_in, clock=self._clock, period=1 / rate, tell=self._say) for exit in exits
-        ]
+        self._stopping, self._ready, self._asked = threading.Event(), threading.Event(), False
+        self._failure: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+        self._outlet_threads: list[threading.Thread] = []
+        self._watchers: int | None = None
+        self._watched_at = time.monotonic()
+        self._build(exits, canvas, None if self._plays else limit)
         self._feed = Feed(
             open,
             first=first,
@@ -90,39 +89,36 @@ class LivePipeline:
             clock=self._clock,
             put=self._captured.put,
             hear=self._hear,
-            tell=self._say,
-            limit=limit if self._plays else None,
+            tell=self._teller.say,
+            limit=limit if self._plays else None,  # of a camera, what comes while the network loads is seen by nobody, and does not count
         )
+        controls.prepare = self._stand_in.make
+        controls.on_change = self._changed
+        self.keys = Keys(controls, stop=self.stop, snapshot=self._snapshot)
+
+    def _build(self, exits: Sequence[Exit], canvas: Size, limit: int | None) -> None:
+        """All but the source's part."""
+        controls, views = self._controls, [exit.view for exit in exits]
+        self.board, self._clock, self._times = Board(STALE_AFTER), Clock(), Times()
+        self._captured: Channel[Captured] = Channel(1, policy="newest")
+        self._matted: Channel[Matted] = Channel(1, policy="newest")
+        self._ladder = Ladder(self._period, longest=max(canvas), fixed=controls.live.detail)
+        self._stand_in = StandIn(canvas, views)
+        self._stand_in.make(controls.look)
+        common: dict[str, Any] = {"board": self.board, "clock": self._clock, "stand_in": self._stand_in}
+        self.outlets = [Outlet(exit, period=self._period, tell=self._teller.say, **common) for exit in exits]
         self._mattes = Matting(
             canvas=canvas,
             board=self.board,
             ladder=self._ladder,
             times=self._times,
             put=self._matted.put,
-            tell_once=self._tell_once,
+            tell_once=self._teller.once,
             stopping=self._stopping,
             plays=self._plays,
-            limit=None if self._plays else limit,  # of a camera, what came while the network loaded was seen by nobody
+            limit=limit,
         )
-        self._dresser = Dressing(
-            board=self.board,
-            clock=self._clock,
-            controls=controls,
-            stand_in=self._stand_in,
-            views=[exit.view for exit in exits],
-            times=self._times,
-            tell_once=self._tell_once,
-        )
-        self._asked = False
-        self._failure: BaseException | None = None
-        self._threads: list[threading.Thread] = []
-        self._outlet_threads: list[threading.Thread] = []
-        self._watchers: int | None = None
-        self._watched_at = time.monotonic()
-        self._told: dict[str, float] = {}  # when it last happened
-        controls.prepare = self._stand_in.make
-        controls.on_change = self._changed
-        self.keys = Keys(controls, stop=self.stop, snapshot=self._snapshot)
+        self._dresser = Dressing(controls=controls, views=views, times=self._times, tell_once=self._teller.once, **common)
 
     def stop(self) -> None:
         """Ends the job within a tenth of a second; what is being written is finished. It only sets a flag: a signal may come while this
@@ -231,9 +227,9 @@ class LivePipeline:
                 if key == "?":
                     window.help()
                 elif said := self.keys.press(key):
-                    self._say(said)
+                    self._teller.say(said)
         except Exception as error:  # noqa: BLE001 - a preview that breaks is not worth a call
-            self._tell_once(f"{window.name}: {error}")
+            self._teller.once(f"{window.name}: {error}")
 
     def _watch(self) -> None:
         """Whether anybody watches the outputs that can tell; the source is let go some seconds after the last one left."""
@@ -295,17 +291,6 @@ class LivePipeline:
             raise LivematteError(f"cannot write {path}: {error.strerror}") from error
         return str(path)
 
-    def _say(self, text: str) -> None:
-        with suppress(OSError, ValueError):  # nobody listens any more; the picture goes on
-            self._tell(text)
-
-    def _tell_once(self, text: str) -> None:
-        """What may happen at every frame: once, and again where it had stopped for a while."""
-        now = time.monotonic()
-        if now - self._told.get(text, -_AGAIN) >= _AGAIN:
-            self._say(text)
-        self._told[text] = now
-
     def report(self, *, lately: int = 20_000) -> LiveReport:
         """The job so far. lately: pictures over which latencies are taken."""
         feed, first = self._feed, self.outlets[0]
@@ -325,8 +310,16 @@ class LivePipeline:
             reconnects=feed.reconnects,
             stand_in_seconds=round(self.board.stood_in, 2),
             bad_frames=feed.bad_frames,
-            outputs={outlet.sink.name: outlet.rate.count for outlet in self.outlets},
-            breaks={outlet.sink.name: outlet.breaks for outlet in self.outlets},
+            outputs={name: outlet.rate.count for name, outlet in self._by_name()},
+            breaks={name: outlet.breaks for name, outlet in self._by_name()},
             watchers=self._watchers,
-            background=self._controls.live.background,
+            background=shown(self._controls.live.background),
         )
+
+    def _by_name(self) -> Iterator[tuple[str, Outlet]]:
+        """The outputs, those of one name told apart: of an address that holds a secret, little is shown."""
+        seen: Counter[str] = Counter()
+        for outlet in self.outlets:
+            name = outlet.sink.name
+            seen[name] += 1
+            yield (f"{name} ({seen[name]})" if seen[name] > 1 else name), outlet

@@ -74,8 +74,8 @@ def _map(frame: Frame, luma: Plane, chroma: list[Plane]) -> None:
         chroma[0][...] = chroma[1][...] = 128
     else:
         colour = _chroma(frame, chroma[0].shape)
-        new = cv2.transform(colour, np.hstack([m[1:, 1:], offset[1:, None]]))
-        mapped = cv2.addWeighted(new, 1, new, 0, 0, dtype=cv2.CV_8U)  # convertScaleAbs would turn what is below 0 positive
+        # Rounded by add: convertScaleAbs would turn what is below 0 positive.
+        mapped = cv2.add(cv2.transform(colour, np.hstack([m[1:, 1:], offset[1:, None]])), 0, dtype=cv2.CV_8U)
         chroma[0][...], chroma[1][...] = mapped[..., 0], mapped[..., 1]
     scale = float(m[0, 0])
     if _keeps_matrix(frame):

@@ -56,7 +56,7 @@ class Line(MediaStreamTrack):
 
 
 class Peer:
-    """offer(), then connect() with the answer to it; then put_video and put_audio, from one thread, until close().
+    """offer(), then connect() with the answer to it; then put, from one thread, until close().
 
     wants_key: the receiver asks for a key frame; to be cleared when it gets one."""
 

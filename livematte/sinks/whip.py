@@ -34,7 +34,7 @@ class WhipSink(Device):
         if encoding.codec not in (None, *_CODECS):
             raise SettingsError(f"--codec {encoding.codec} cannot be in a WHIP stream; wanted {' or '.join(_CODECS)}")
         self._endpoint = Endpoint(spec.partition("+")[2], token=os.environ.get(TOKEN, ""))
-        super().__init__(f"whip+{self._endpoint.shown}")
+        super().__init__(self._endpoint.name)
         self._pictures = Pictures(self.name, encoding, like.rate or Fraction(30))
         self._sounds = Sounds() if like.sound else None
         self._playout = Playout()

@@ -50,7 +50,9 @@ def open_live_source(spec: str, *, cut: Cut = WHOLE, wish: Wish = ANYTHING) -> L
         return cast(LiveSource, open_camera(spec, wish=wish))  # a camera has no other tracks
     from livematte.sources.stream import Audible, open_stream
 
-    return open_stream(spec, cut=cut) if is_url(spec) else Audible(open_source(spec, cut=cut))
+    if is_url(spec) and not spec.lower().startswith("file://"):
+        return open_stream(spec, cut=cut)
+    return Audible(open_source(spec, cut=cut))
 
 
 def is_camera(spec: str) -> bool:
@@ -78,7 +80,7 @@ def _remote(url: str, cut: Cut, threads: int | None) -> Source:
 
         address = urls.split(url)
         if address is None:
-            raise SourceError(urls.no_address(url))
+            raise SourceError(f"{urls.shown(url)} is no address; wanted file:///PATH")
         return _local(Path(unquote(address.path)), cut, threads)
     return VideoSource(url, name=url, cut=cut, threads=threads, remote=True)
 
