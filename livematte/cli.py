@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from livematte.errors import LivematteError, SettingsError
 
 if TYPE_CHECKING:
+    from livematte.progress import Progress
     from livematte.settings import Settings
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -180,26 +181,40 @@ def _matte(arguments: list[str]) -> int:
 
 
 def _run_live(settings: Settings, quiet: bool, verbose: bool) -> int:
-    from livematte.live_job import LiveJob
     from livematte.progress import Progress
 
-    with Progress(quiet=quiet) as progress, _Signals(progress.close) as signals:
-        progress.wait("opening …")
-        with LiveJob(settings, fetching=progress.fetching, tell=progress.say) as job:
-            signals.begin(job.pipeline.stop)
-            width, height = job.info.size
-            outputs = ", ".join(outlet.sink.name for outlet in job.pipeline.outlets)
-            progress.say(f"{job.info.name} {width}x{height} at {float(job.info.rate):.4g} → {outputs}; Ctrl-C ends it")
-            for note in job.info.notes:
-                progress.say(f"note: {note}")
-            progress.live()
-            report = job.run(progress.show_live)
-            for note in job.notes():
-                progress.say(f"note: {note}")
-        progress.finish_live(report)
-        code = FAILED if job.failed else INTERRUPTED if signals.number == signal.SIGINT else DONE  # SIGTERM ends a service
-        if not job.pipeline.idle:
-            os._exit(code)
+    with Progress(quiet=quiet) as progress:
+        signals = _Signals(progress.close)
+        try:
+            with signals:
+                return _live(settings, progress, signals, verbose)
+        except KeyboardInterrupt:
+            if signals.number == signal.SIGINT:
+                raise
+            return DONE  # a service that is told to end before it began
+
+
+def _live(settings: Settings, progress: Progress, signals: _Signals, verbose: bool) -> int:
+    from livematte.live_job import LiveJob
+
+    progress.wait("opening …")
+    with LiveJob(settings, fetching=progress.fetching, tell=progress.say) as job:
+        signals.begin(job.pipeline.stop)
+        width, height = job.info.size
+        outputs = ", ".join(outlet.sink.name for outlet in job.pipeline.outlets)
+        progress.say(f"{job.info.name} {width}x{height} at {float(job.info.rate):.4g} → {outputs}; Ctrl-C ends it")
+        for note in job.info.notes:
+            progress.say(f"note: {note}")
+        progress.live()
+        report = job.run(progress.show_live)
+        for note in job.notes():
+            progress.say(f"note: {note}")
+    progress.finish_live(report)
+    if verbose and job.engine is not None:
+        progress.say(f"{settings.model} by {job.engine.describe}")
+    code = FAILED if job.failed else INTERRUPTED if signals.number == signal.SIGINT else DONE  # SIGTERM ends a service
+    if not job.pipeline.idle:
+        os._exit(code)
     return code
 
 
@@ -225,7 +240,11 @@ def _run_clip(settings: Settings, quiet: bool, verbose: bool) -> int:
     return code
 
 
-_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+def _ending_signals() -> list[int]:
+    """Also the closing of the terminal, but where nohup had it ignored; Windows does not know it."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    own = [] if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN else [hang_up]
+    return [signal.SIGINT, signal.SIGTERM, *own]
 
 
 class _Signals:
@@ -256,7 +275,7 @@ class _Signals:
         self._finish()
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._on_signal) for number in _ENDING}
+        self._before = {number: signal.signal(number, self._on_signal) for number in _ending_signals()}
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C once finishes what is done as a playable part, twice stops at once; SIGTERM is the same."""
+"""Ctrl-C once finishes what is done as a playable part, twice stops at once; SIGTERM is the same, and so is a terminal that closes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _opened(line: str) -> bool:
     return line.startswith("input ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_once_leaves_a_playable_part(tmp_path: Path, number: int) -> None:
     with start("pattern:320x240", "-v", "-o", "x.mov", "-o", "y/") as process:
         read_until(process, _opened)
@@ -96,3 +96,51 @@ def test_interrupted_while_opening_leaves_nothing(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert err == "interrupted\n"
     assert files(tmp_path) == before
+
+
+LIVE = ("pattern:160x120", "-b", "green", "-o", "take.mkv", "-o", "y/", "-o")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])
+def test_a_live_job_that_is_ended_leaves_a_whole_recording(tmp_path: Path, number: int, code: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, start(*LIVE, _udp(receiver)) as process:
+        _wait_for_pictures(tmp_path / "y.part", process)
+        process.send_signal(number)
+        _, err = process.communicate()
+    assert process.returncode == code
+    assert "Traceback" not in err
+    assert len(read(tmp_path / "take.mkv")) > 0
+    assert not (tmp_path / "take.part.mkv").exists()
+
+
+def test_a_service_that_is_ended_before_it_began_has_not_failed(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        with start("udp://@127.0.0.1:1", "-b", "green", "-o", "take.mkv", "-o", f"udp://127.0.0.1:{silent.getsockname()[1]}") as process:
+            time.sleep(1.5)  # it waits for a stream that nobody sends
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert files(tmp_path) == {}
+
+
+def test_a_terminal_that_closes_does_not_end_what_nohup_began(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+        with start(*LIVE, _udp(receiver), "--frames", "40", before=ignoring) as process:
+            _wait_for_pictures(tmp_path / "y.part", process)
+            process.send_signal(signal.SIGHUP)
+            process.communicate()
+    assert process.returncode == 0
+    assert (tmp_path / "take.mkv").exists()
+
+
+def _udp(receiver: socket.socket) -> str:
+    receiver.bind(("127.0.0.1", 0))
+    return f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+
+
+def _wait_for_pictures(folder: Path, process: subprocess.Popen[str]) -> None:
+    while len(list(folder.glob("*.png"))) < 5:
+        assert process.poll() is None
+        time.sleep(0.02)
