@@ -16,7 +16,8 @@ def composite(frame: Frame, matte: Matte, background: Background) -> Frame:
     """The person over a background, opaque: com = pha fgr + (1 - pha) bgr, plane by plane, in the frame's format, tags and time.
 
     Bit-identical to the frame's own samples where alpha is 1 (for subsampled chroma: where its mean is)."""
-    return frame.with_planes(blended(matte.fgr, background.planes(frame, matte), matte.pha))
+    bgr = background.planes(frame, matte)
+    return frame.with_planes(matte.blend(bgr) if matte.blend else blended(matte.fgr, bgr, matte.pha))
 
 
 def cutout(matte: Matte, *, premultiplied: bool = False) -> Frame:

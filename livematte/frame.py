@@ -20,6 +20,7 @@ from livematte.colour import Colour
 
 Plane = NDArray[Any]  # (h, w), or (h, w, 2) where Cb and Cr are interleaved; uint8, or uint16 above 8 bits
 Size = tuple[int, int]  # (width, height)
+Blend = Callable[[tuple[Plane, ...]], tuple[Plane, ...]]
 
 SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
 _SEMI = {"nv12": 8, "p010le": 10, "p012le": 12, "p016le": 16}
@@ -135,7 +136,10 @@ class Frame:
         Planes are resized first, each by itself, so a small view never makes a full-size one: halved while twice too large, then
         sampled bilinearly (as good a matte as the mean over the covered samples, in a fifth of the time). HDR is shown as SDR."""
         size = size or self.size
-        stack = _stacked([_resized(p, size) for p in self.planes], self.format.family)
+        return self.rgb_of(_stacked([_resized(p, size) for p in self.planes], self.format.family))
+
+    def rgb_of(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
+        """R'G'B' (h, w, 3) float32 in [0, 1] of samples of this frame's: (h, w, C) in code values, in the order Y U V, R G B or Y."""
         rgb = self._to_rgb(stack)
         np.clip(rgb, 0, 1, out=rgb)
         return colours.hdr_to_sdr(rgb, self.colour.transfer)
@@ -181,36 +185,78 @@ class Matte:
     0 < pha < 1; where pha is 1 (and where it is 0) its planes are the source's, bit for bit.
 
     A matte may be made later: what a network says of a frame is small, and its full size is worked out by the thread that first asks,
-    so that the network can go on with the next frame."""
+    so that the network can go on with the next frame. And it may lie on a graphics card: pha and fgr are then fetched when asked for."""
 
-    __slots__ = ("_make", "_parts")
+    __slots__ = ("_fgr", "_pha")
 
     def __init__(self, pha: NDArray[np.float32], fgr: Frame) -> None:
-        self._parts: tuple[NDArray[np.float32], Frame] | None = (pha, fgr)
-        self._make: Callable[[], Matte] | None = None
+        self._pha, self._fgr = pha, fgr
 
-    @classmethod
-    def later(cls, make: Callable[[], Matte]) -> Matte:
-        """A matte that make() gives once, when its pha or its fgr is first asked for; by one thread."""
-        matte = cls.__new__(cls)
-        matte._parts, matte._make = None, make
-        return matte
+    @staticmethod
+    def later(make: Callable[[], Matte]) -> Matte:
+        """A matte that make() gives once, when it is first asked for anything; by one thread."""
+        return _Later(make)
 
     @property
     def pha(self) -> NDArray[np.float32]:
-        return self.work_out()[0]
+        return self._pha
 
     @property
     def fgr(self) -> Frame:
-        return self.work_out()[1]
+        return self._fgr
 
-    def work_out(self) -> tuple[NDArray[np.float32], Frame]:
-        """(pha, fgr)."""
-        if self._parts is None:
+    @property
+    def blend(self) -> Blend | None:
+        """Of a matte that lies on a card: the background's planes in, the composite's out, as planes.blended gives them. Else None."""
+        return None
+
+    @property
+    def sizes(self) -> tuple[Size, Size]:
+        """Of pha and of fgr."""
+        return (self._pha.shape[1], self._pha.shape[0]), self._fgr.size
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest alpha; neither is a number where any is none."""
+        return float(self._pha.min()), float(self._pha.max())
+
+    def work_out(self) -> Matte:
+        """The matte, made where that was left for later; what lies on a card stays there."""
+        return self
+
+
+class _Later(Matte):
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Matte]) -> None:
+        self._make: Callable[[], Matte] | None = make
+        self._made: Matte | None = None
+
+    @property
+    def pha(self) -> NDArray[np.float32]:
+        return self.work_out().pha
+
+    @property
+    def fgr(self) -> Frame:
+        return self.work_out().fgr
+
+    @property
+    def blend(self) -> Blend | None:
+        return self.work_out().blend
+
+    @property
+    def sizes(self) -> tuple[Size, Size]:
+        return self.work_out().sizes
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.work_out().bounds
+
+    def work_out(self) -> Matte:
+        if self._made is None:
             assert self._make is not None
-            made = self._make()
-            self._parts, self._make = (made.pha, made.fgr), None
-        return self._parts
+            self._made, self._make = self._make().work_out(), None
+        return self._made
 
 
 def to_integers(values: NDArray[np.float32], bits: int) -> Plane:

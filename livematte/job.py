@@ -53,7 +53,7 @@ class Job:
             self._stack = stack.pop_all()
         self.pipeline = Pipeline(
             self.source,
-            RecurrentMatter(self.engine, detail=settings.detail),
+            RecurrentMatter(self.engine, detail=settings.detail, follow=settings.follow == "auto"),
             [Output(sink, view) for sink, view in zip(self.sinks, self.views, strict=True)],
             Look(self.background, settings.choke, settings.feather, settings.alpha == "premultiplied", settings.mirror),
             smooth=settings.smooth,

@@ -83,9 +83,10 @@ class Settings(BaseModel):
     weights: Path | None = None
     device: str = "auto"
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    runtime: Literal["auto", "onnxruntime", "torch"] = "auto"
+    runtime: Literal["auto", "openvino", "onnxruntime", "torch"] = "auto"
     threads: int | None = Field(None, ge=1, le=256)
     detail: Annotated[int | None, BeforeValidator(_detail)] = Field(None, ge=64, le=4096)
+    follow: Literal["auto", "off"] = "auto"
     choke: float = Field(0.0, ge=-100, le=100, allow_inf_nan=False)
     feather: float = Field(0.0, ge=0, le=100, allow_inf_nan=False)
     smooth: float = Field(0.0, ge=0, le=5, allow_inf_nan=False)

@@ -6,13 +6,17 @@ import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from required import required
+from required import need_cuda, required
 
 from livematte.colour import Colour
 from livematte.frame import Frame, pixel_format
+
+if TYPE_CHECKING:
+    from livematte.matting.device import DeviceRefiner
 
 
 @pytest.fixture
@@ -47,6 +51,16 @@ def rvm_path() -> Path:
         reason = "rvm-mobilenetv3 weights are not here; `livematte models fetch rvm-mobilenetv3` brings them"
         pytest.fail(reason) if required("weights") else pytest.skip(reason)
     return path
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def refiner(request: pytest.FixtureRequest) -> DeviceRefiner:
+    """Full-size mattes on a device: on torch's CPU, and on CUDA."""
+    from livematte.matting.device import DeviceRefiner
+
+    if request.param == "cuda":
+        need_cuda()
+    return DeviceRefiner(request.param)
 
 
 @pytest.fixture(scope="session")

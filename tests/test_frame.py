@@ -11,7 +11,7 @@ import pytest
 from formats import SEMI, YUV, smooth
 
 from livematte.colour import Colour
-from livematte.frame import Frame, pixel_format, shrink, to_integers, to_planes
+from livematte.frame import Blend, Frame, Matte, Size, pixel_format, shrink, to_integers, to_planes
 
 MakeFrame = Callable[..., Frame]
 
@@ -135,3 +135,74 @@ def test_untagged_range_is_what_players_take(make_frame: MakeFrame, name: str, t
 def test_time_in_seconds(make_frame: MakeFrame) -> None:
     assert replace(make_frame(pts=1001), time_base=Fraction(1, 30000)).seconds == 1001 / 30000
     assert replace(make_frame(), pts=None).seconds == 0
+
+
+class Elsewhere(Matte):
+    """A matte that says that it lies on a card, and can't be fetched."""
+
+    def __init__(self) -> None: ...
+
+    @property
+    def blend(self) -> Blend:
+        return lambda bgr: bgr[::-1]
+
+    @property
+    def sizes(self) -> tuple[Size, Size]:
+        return (4, 3), (2, 1)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return 0.25, 0.75
+
+
+def test_a_matte_in_memory_has_sizes_bounds_and_no_way_to_blend(make_frame: MakeFrame) -> None:
+    pha = np.linspace(0.25, 0.75, 12, dtype=np.float32).reshape(3, 4)
+    matte = Matte(pha, make_frame(size=(64, 48)))
+    assert matte.blend is None
+    assert matte.sizes == ((4, 3), (64, 48))
+    assert matte.bounds == (0.25, 0.75)
+    assert matte.work_out() is matte
+    pha[1, 1] = np.nan
+    assert np.isnan(matte.bounds).all()
+
+
+def test_a_later_matte_is_made_once_at_the_first_question(make_frame: MakeFrame) -> None:
+    made: list[Matte] = []
+
+    def make() -> Matte:
+        made.append(Matte(np.ones((48, 64), np.float32), make_frame()))
+        return made[-1]
+
+    matte = Matte.later(make)
+    assert not made
+    assert matte.bounds == (1, 1)
+    assert matte.pha is made[0].pha
+    assert matte.fgr is made[0].fgr
+    assert matte.sizes == ((64, 48), (64, 48))
+    assert matte.work_out() is made[0]
+    assert len(made) == 1
+
+
+def test_a_later_matte_that_lies_elsewhere_stays_there(make_frame: MakeFrame) -> None:
+    matte = Matte.later(lambda: Matte.later(Elsewhere))
+    assert isinstance(matte.work_out(), Elsewhere)
+    assert matte.sizes == ((4, 3), (2, 1))
+    assert matte.bounds == (0.25, 0.75)
+    assert matte.blend is not None
+    planes = make_frame().planes
+    assert matte.blend(planes) == planes[::-1]
+
+
+def test_a_later_matte_that_fails_is_asked_again() -> None:
+    attempts: list[int] = []
+
+    def make() -> Matte:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise ValueError("not yet")
+        return Elsewhere()
+
+    matte = Matte.later(make)
+    with pytest.raises(ValueError, match="not yet"):
+        matte.work_out()
+    assert matte.bounds == (0.25, 0.75)

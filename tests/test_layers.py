@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "livematte"
 # From the ground up; those of one line do not know each other, but for BESIDE.
 LEVELS = [
-    ["errors", "urls", "colour", "channels"],
+    ["errors", "urls", "colour", "channels", "metrics"],
     ["frame", "sound"],
     ["planes", "pyav", "settings"],
     ["sources", "networks", "weights", "engines", "edges", "background", "composite", "sinks", "progress"],
@@ -20,7 +20,7 @@ LEVELS = [
     ["pipeline", "live"],
     ["job", "doctor", "devices"],
     ["live_job"],
-    ["library"],
+    ["library", "bench"],
     ["cli"],
     [""],  # the package itself, which hands out names of all
 ]
@@ -28,15 +28,17 @@ BESIDE = {("engines", "networks"), ("engines", "weights")}
 LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Who may import which heavy package at all.
 OWNERS = {
-    "av": {"pyav", "sources", "sinks", "doctor", "devices"},
-    "torch": {"networks", "engines", "weights", "matting", "doctor"},
+    "av": {"pyav", "sources", "sinks", "doctor", "devices", "bench"},
+    "torch": {"networks", "engines", "weights", "matting", "doctor", "bench"},
     "onnx": {"engines", "weights"},
     "onnxruntime": {"engines", "doctor"},
+    "openvino": {"engines", "doctor"},
     "pyvirtualcam": {"sinks/virtual_camera.py", "doctor"},
     "aiortc": {"sinks/rtc.py"},
     "cyndilib": {"sinks/ndi.py"},
     "pydantic": {"settings"},
     "rich": {"progress"},
+    "matplotlib": {"bench/plot.py"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from livematte.engines import Engine, open_engine
 from livematte.frame import Frame, Size, pixel_format
-from livematte.matting.recurrent import RecurrentMatter, small_picture, small_size
+from livematte.matting.canvas import small_picture, small_size
+from livematte.matting.recurrent import RecurrentMatter
 from livematte.matting.scenes import mattes
 
 SIZE = (160, 96)
@@ -114,14 +115,14 @@ def test_a_flash_costs_one_start(matter: Matters, monkeypatch: pytest.MonkeyPatc
     frames = clip(24)
     frames[12:14] = [picture(step, mirrored=True) for step in (12, 13)]
     used, unprimed = matter(), 0
-    run = used._run
+    run = used.engine.run
 
-    def counted(frame: Frame) -> np.ndarray:
+    def counted(src_sm: np.ndarray, rec: object) -> tuple[np.ndarray, object]:
         nonlocal unprimed
-        unprimed += used._rec is None
-        return run(frame)
+        unprimed += rec is None
+        return run(src_sm, rec)
 
-    monkeypatch.setattr(used, "_run", counted)
+    monkeypatch.setattr(used.engine, "run", counted)
     assert len(list(mattes(used, frames))) == 24
     assert unprimed == 2  # the clip's first frame and the flash's
 
@@ -139,6 +140,8 @@ def test_priming_plays_the_scene_backwards() -> None:
     seen = []
 
     class Recorder:
+        device, channels_last = "cpu", False
+
         def run(self, src_sm: np.ndarray, rec: object) -> tuple[np.ndarray, object]:
             seen.append((float(src_sm.mean()), rec))
             return np.zeros((8, *src_sm.shape[1:]), np.float32), len(seen)
@@ -215,7 +218,7 @@ def test_small_picture_is_as_the_network_takes_it() -> None:
     src_sm = small_picture(picture(0, (320, 180)), 128)
     assert src_sm.shape == (3, 64, 128)
     assert src_sm.dtype == np.float32
-    assert src_sm.flags.c_contiguous
+    assert src_sm.transpose(1, 2, 0).flags.c_contiguous
     assert src_sm.min() >= 0
     assert src_sm.max() <= 1
     np.testing.assert_allclose(src_sm.mean(axis=(1, 2)), drawn_person((320, 180)).mean(axis=(0, 1)) / 255, atol=2e-3)

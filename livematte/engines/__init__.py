@@ -3,28 +3,36 @@
 Nothing heavy is imported before an engine is opened.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livematte.errors import EngineError, SettingsError
 
+if TYPE_CHECKING:
+    import torch
+
 Floats = NDArray[np.float32]
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-RUNTIMES = ("auto", "onnxruntime", "torch")
+RUNTIMES = ("auto", "openvino", "onnxruntime", "torch")
 
 
 class Engine(Protocol):
-    """A network ready to run. device: "cpu", "cuda:0", …; precision: "fp32", "fp16" or "bf16"; threads: of the CPU."""
+    """A network ready to run. device: "cpu", "cuda:0", …; precision: "fp32", "fp16" or "bf16"; threads: of the CPU.
+
+    channels_last: how the four states in `rec` lie, (1, h, w, C) rather than (1, C, h, w)."""
 
     name: str
+    channels_last: bool
     device: str
     precision: str
     threads: int
@@ -35,8 +43,9 @@ class Engine(Protocol):
         ...
 
     def run(self, src_sm: Floats, rec: object | None) -> tuple[Floats, object]:
-        """src_sm: (3, h, w) float32 in [0, 1], RGB, C-contiguous. rec: None starts, else what came with the frame before, of the same
-        size. Gives coef (8, h, w) float32 (see RVM.coefficients) and the next rec. ValueError: a wrong shape, dtype or size."""
+        """src_sm: (3, h, w) float32 in [0, 1], RGB. rec: None starts, else what came with the frame before, of the same size. Both lie in
+        memory as suits who makes them: channels first or last. Gives coef (8, h, w) float32 (see RVM.coefficients) and the next rec.
+        ValueError: a wrong shape, dtype or size."""
         ...
 
     def close(self) -> None:
@@ -44,16 +53,29 @@ class Engine(Protocol):
         ...
 
 
+class DeviceEngine(Engine, Protocol):
+    """An Engine whose coefficients may stay on its device."""
+
+    def run_on_device(self, src_sm: Floats, rec: object | None) -> tuple[torch.Tensor, object]:
+        """As run, without the way back; the device may still be computing."""
+        ...
+
+
 def open_engine(path: Path, *, device: str = "auto", precision: str = "auto", runtime: str = "auto", threads: int | None = None) -> Engine:
     """The engine for a weights file (weights.resolve).
 
     device: "auto" is the first there of cuda, mps, xpu, cpu; "cuda:1" names one of several. precision: "auto" is fp16 on cuda and mps,
-    else fp32. runtime: "auto" is onnxruntime for an .onnx file in fp32 on the CPU, else torch. threads: None is every core that
-    this process may use. SettingsError: an unknown word. EngineError: not here. WeightsError: a file that cannot be read.
+    bf16 on a CPU that multiplies it, else fp32. runtime: "auto" is openvino on a CPU, else torch. threads: None is every core that this
+    process may use. SettingsError: an unknown word. EngineError: not here. WeightsError: a file that cannot be read.
     """
     _check_words(device, precision, runtime)
     threads = threads or available_cores()
-    if _suits_onnxruntime(path, device, precision, runtime):
+    runtime = _pick_runtime(path, device, precision, runtime)
+    if runtime == "openvino":
+        from livematte.engines.openvino_engine import OpenVinoEngine
+
+        return OpenVinoEngine(path, precision=precision, threads=threads)
+    if runtime == "onnxruntime":
         from livematte.engines.onnx_engine import OnnxEngine
 
         return OnnxEngine(path, threads=threads)
@@ -65,12 +87,17 @@ def open_engine(path: Path, *, device: str = "auto", precision: str = "auto", ru
 def load_libraries(path: Path, *, device: str = "auto", precision: str = "auto", runtime: str = "auto") -> None:
     """Imports what open_engine will need, at a moment when nothing waits: an import may hold all threads for a second. Errors as there."""
     _check_words(device, precision, runtime)
-    if _suits_onnxruntime(path, device, precision, runtime):
+    runtime = _pick_runtime(path, device, precision, runtime)
+    if runtime == "torch":
+        import torch  # noqa: F401
+    elif runtime == "onnxruntime":
         from livematte.engines.onnx_engine import load_library
 
         load_library()
     else:
-        import torch  # noqa: F401
+        from livematte.engines.openvino_engine import load_library
+
+        load_library()
 
 
 def available_cores() -> int:
@@ -81,9 +108,8 @@ def available_cores() -> int:
 
 def check_picture(src_sm: Floats) -> None:
     """ValueError unless src_sm is what Engine.run takes."""
-    if src_sm.ndim != 3 or src_sm.shape[0] != 3 or src_sm.dtype != np.float32 or not src_sm.flags.c_contiguous:
-        layout = "contiguous" if src_sm.flags.c_contiguous else "strided"
-        raise ValueError(f"got {layout} {src_sm.dtype} {src_sm.shape}, wanted contiguous float32 (3, h, w)")
+    if src_sm.ndim != 3 or src_sm.shape[0] != 3 or src_sm.dtype != np.float32:
+        raise ValueError(f"got {src_sm.dtype} {src_sm.shape}, wanted float32 (3, h, w)")
 
 
 def _check_words(device: str, precision: str, runtime: str) -> None:
@@ -95,14 +121,15 @@ def _check_words(device: str, precision: str, runtime: str) -> None:
             raise SettingsError(f"unknown {what} {word!r}; wanted one of {', '.join(words)}")
 
 
-def _suits_onnxruntime(path: Path, device: str, precision: str, runtime: str) -> bool:
-    """onnxruntime is the faster on a CPU: 61 ms a frame at 512x288 on two cores, where torch takes 107, and 73 in bf16."""
-    fits = path.suffix == ".onnx" and device in ("auto", "cpu") and precision in ("auto", "fp32")
-    if runtime == "onnxruntime" and not fits:
+def _pick_runtime(path: Path, device: str, precision: str, runtime: str) -> str:
+    """openvino is the fastest on a CPU. At 512x288 on two cores, ms a frame: 24 in bf16, 34 in fp32; onnxruntime 53, torch 107."""
+    if runtime == "onnxruntime" and not (path.suffix == ".onnx" and device in ("auto", "cpu") and precision in ("auto", "fp32")):
         raise EngineError(f"onnxruntime runs .onnx files on cpu in fp32; got {path.name} on {device} in {precision}\nTry --runtime torch")
-    if runtime != "auto" or not fits:
-        return runtime == "onnxruntime"
-    return device == "cpu" or not _may_have_accelerator()
+    if runtime == "auto":
+        runtime = "openvino" if device == "cpu" or (device == "auto" and not _may_have_accelerator()) else "torch"
+    if runtime == "openvino" and not (device in ("auto", "cpu") and precision in ("auto", "fp32", "bf16")):
+        raise EngineError(f"openvino runs on cpu in fp32 or bf16; got {device} in {precision}\nTry --runtime torch")
+    return runtime
 
 
 def _may_have_accelerator() -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from livematte.engines import Floats, check_picture
+from livematte.engines.kept import Kept
 from livematte.errors import EngineError, WeightsError
 from livematte.weights import read_onnx
 
@@ -21,17 +22,17 @@ SPINNING = "0"
 
 
 class OnnxEngine:
-    """An Engine. One session is kept, for the size of the last picture; another size costs 0.1 s."""
+    """An Engine. A size that is new costs 0.1 s; the last few are kept."""
 
     name = "onnxruntime"
+    channels_last = False
     device = "cpu"
     precision = "fp32"
 
     def __init__(self, path: Path, *, threads: int) -> None:
         self.threads = threads
         self._graph = _cut(path)
-        self._size: tuple[int, ...] = ()
-        self._session: Any = None
+        self._sessions: Kept[Any] = Kept(lambda size: _session(self._graph, size, _state_shapes(size), threads))
 
     @property
     def describe(self) -> str:
@@ -39,26 +40,19 @@ class OnnxEngine:
 
     def run(self, src_sm: Floats, rec: object | None) -> tuple[Floats, object]:
         check_picture(src_sm)
-        size = src_sm.shape[1:]
-        if rec is None:
-            rec = self._start(size)
-        elif size != self._size:
-            raise ValueError(f"got a picture of {size} with the state of {self._size}; wanted rec None")
+        size = (src_sm.shape[1], src_sm.shape[2])
+        shapes = _state_shapes(size)
+        rec = [np.zeros(shape, np.float32) for shape in shapes] if rec is None else rec
         assert isinstance(rec, list)
-        inputs = {"src_sm": src_sm[None], **dict(zip(_names("i"), rec, strict=True))}
-        coef, *rec = self._session.run(["coef", *_names("o")], inputs)
+        if [state.shape for state in rec] != shapes:
+            raise ValueError(f"got a picture of {size} with the state of another size; wanted rec None")
+        inputs = {"src_sm": np.ascontiguousarray(src_sm)[None], **dict(zip(_names("i"), rec, strict=True))}
+        coef, *rec = self._sessions.get(size).run(["coef", *_names("o")], inputs)
         return coef[0], rec
 
     def close(self) -> None:
-        self._session = self._graph = None
-
-    def _start(self, size: tuple[int, ...]) -> list[Floats]:
-        """Zero states of full size, as the fixed sizes want them."""
-        shapes = _state_shapes(size)
-        if size != self._size:
-            self._session = _session(self._graph, size, shapes, self.threads)
-            self._size = size
-        return [np.zeros(shape, np.float32) for shape in shapes]
+        self._sessions.clear()
+        self._graph = None
 
 
 def _cut(path: Path) -> Any:

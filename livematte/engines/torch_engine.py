@@ -1,24 +1,31 @@
 """RVM in PyTorch, on whatever device PyTorch has."""
 
+import traceback
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from livematte import weights
 from livematte.engines import Floats, check_picture
+from livematte.engines.cuda_graphs import Graphs, Step
+from livematte.engines.transfers import download, upload
 from livematte.errors import EngineError, WeightsError
 from livematte.networks.rvm import RVM, Recurrent
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 # What each kind of device computes at a useful speed; the first is its "auto".
 PRECISIONS = {"cuda": ("fp16", "fp32", "bf16"), "mps": ("fp16", "fp32"), "xpu": ("fp32", "fp16", "bf16"), "cpu": ("fp32", "bf16")}
+# What torch and the libraries that it calls say when a device's memory is spent.
+_OUT_OF_MEMORY = ("out of memory", "ALLOC_FAILED")
 
 
 class TorchEngine:
-    """An Engine. The state stays on the device; only pictures and coefficients travel."""
+    """An Engine. The state stays on the device; only pictures and coefficients travel, and with run_on_device pictures alone."""
 
     name = "torch"
+    channels_last = False
 
     def __init__(self, path: Path, *, device: str, precision: str, threads: int) -> None:
         self._device = _pick_device(device)
@@ -27,27 +34,65 @@ class TorchEngine:
         self.threads = threads
         torch.set_num_threads(threads)
         self._dtype = DTYPES[self.precision]
-        # Channels last: half the time at 512x288 on two cores.
         net = _network(path).to(self._device, self._dtype)
-        self._net: RVM | None = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        # Channels last: half the time at 512x288 on two cores.
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        self._step: Step | None = Graphs(net.coefficients) if self._device.type == "cuda" else net.coefficients
+        self._before: torch.cuda.Event | None = None  # set where the run before ends
 
     @property
     def describe(self) -> str:
         return f"torch on {self.device}, {self.precision}, {self.threads} threads"
 
-    @torch.inference_mode()
     def run(self, src_sm: Floats, rec: object | None) -> tuple[Floats, object]:
+        coef, rec = self.run_on_device(src_sm, rec)
+        return download([coef])[0], rec
+
+    @torch.no_grad()  # and not in inference mode, whose states nobody else may write to
+    def run_on_device(self, src_sm: Floats, rec: object | None) -> tuple[Tensor, object]:
+        """run() without the way back: coef (8, h, w) float32 on the device, where its current stream is still computing it.
+
+        At most this run and the one before are under way when it returns, so the time from one call to the next is what a run takes.
+        EngineError: the device's memory is spent."""
         check_picture(src_sm)
-        assert self._net is not None, "run after close"
+        assert self._step is not None, "run after close"
         assert rec is None or isinstance(rec, Recurrent)
-        src = torch.from_numpy(src_sm)[None].to(self._device, self._dtype, memory_format=torch.channels_last)
-        if rec is not None and rec.r1.shape[-2:] != (-(-src.shape[-2] // 2), -(-src.shape[-1] // 2)):
+        height, width = src_sm.shape[1:]
+        if rec is not None and rec.r1.shape[-2:] != (-(-height // 2), -(-width // 2)):
             raise ValueError(f"got a picture of {tuple(src_sm.shape)} with the state of another size; wanted rec None")
-        coef, rec = self._net.coefficients(src, rec)
-        return np.ascontiguousarray(coef[0].float().cpu().numpy()), rec
+        try:
+            with _on(self._device):
+                # Channels last in memory as well where the picture is made that way: then the copy is a straight one.
+                src = upload(src_sm.transpose(1, 2, 0), self._device).permute(2, 0, 1)[None]
+                coef, rec = self._step(src.to(self._dtype, memory_format=torch.channels_last), rec)
+                coef = coef[0].float().contiguous()
+                self._keep_pace()
+        except RuntimeError as error:
+            if not any(words in str(error) for words in _OUT_OF_MEMORY):
+                raise
+            self._free(error)
+            raise EngineError(f"out of memory on {self.device} at a picture of {width}x{height}; try a smaller --detail") from error
+        return coef, rec
 
     def close(self) -> None:
-        self._net = None
+        self._step = self._before = None
+
+    def _keep_pace(self) -> None:
+        """Waits for the run before. While the caller makes the next picture the device still has this one to do; but a device slower than
+        the pictures come must be felt, or they would pile up before it without end."""
+        if self._device.type == "cuda":
+            here = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+            here.record()
+            if self._before is not None:
+                self._before.synchronize()
+            self._before = here
+
+    def _free(self, error: Exception) -> None:
+        """Gives back what a run that failed had taken; its pictures hang on the error's frames."""
+        traceback.clear_frames(error.__traceback__)
+        if isinstance(self._step, Graphs):
+            self._step.forget()
+        torch.cuda.empty_cache()
 
 
 def present_devices() -> list[str]:
@@ -79,6 +124,11 @@ def _pick_precision(kind: str, wanted: str) -> str:
     if wanted not in has:
         raise EngineError(f"got precision {wanted}, which {kind} does not have; wanted one of: {', '.join(has)}")
     return wanted
+
+
+def _on(device: torch.device) -> AbstractContextManager[object]:
+    """Makes it the one that "cuda" without a number means, and so the one whose stream is the current one."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def _network(path: Path) -> RVM:

@@ -82,9 +82,8 @@ class Dressing:
 
 def _check(matte: Matte, frame: Frame) -> None:
     """LivematteError for a matte that would let anything through: of another size, or of numbers that are none."""
-    pha = matte.pha
-    if pha.shape != frame.planes[0].shape or matte.fgr.size != frame.size:
-        raise LivematteError(f"the network gave a matte of {pha.shape}, wanted {frame.planes[0].shape}")
-    low, high = float(pha.min()), float(pha.max())
+    if matte.sizes != (frame.size, frame.size):
+        raise LivematteError(f"the network gave a matte of {matte.sizes[0][::-1]}, wanted {frame.planes[0].shape}")
+    low, high = matte.bounds
     if not (low >= 0 and high <= 1):  # also where one is no number
         raise LivematteError(f"the network gave alpha from {low} to {high}, wanted 0 to 1")

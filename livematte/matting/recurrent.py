@@ -3,73 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from livematte.engines import Engine
-from livematte.frame import Frame, Matte, Size
+from livematte.frame import Frame, Matte
+from livematte.matting.canvas import Canvas, Pixels, on_card, small_pha, small_size
+from livematte.matting.follow import CELL, Cells, Follower, pixels
 from livematte.matting.refine import refine
 from livematte.matting.scenes import WARM_UP, CutDetector
+from livematte.matting.still import Stillness
+
+if TYPE_CHECKING:
+    from livematte.matting.device import DeviceRefiner
 
 AUTO_DETAIL = 512  # the paper's inner resolution for HD: the longest side at which people were seen in training
-_GRAIN = 16  # the network halves its picture four times; sides that divide cost least, and snapped sizes are reused
 
 
 class RecurrentMatter:
-    """A Matter. detail: longest side of the network's picture in pixels, None = 512; more helps full-body shots, and costs time."""
+    """A Matter. detail: longest side of the network's picture in pixels, None = 512; more helps full-body shots, and costs time.
 
-    def __init__(self, engine: Engine, *, detail: int | None = None) -> None:
-        if detail is not None and detail < _GRAIN:
-            raise ValueError(f"got {detail = }, wanted at least {_GRAIN} pixels, or None")
+    follow: the network is run on the part of the picture where people are (follow.py). reuse: and not at all while nothing moves
+    (still.py). ran: whether it was run for the last frame."""
+
+    def __init__(self, engine: Engine, *, detail: int | None = None, follow: bool = True, reuse: bool = True) -> None:
+        if detail is not None and detail < CELL:
+            raise ValueError(f"got {detail = }, wanted at least {CELL} pixels, or None")
         self.engine = engine
         self.detail = detail or AUTO_DETAIL
+        self.ran = False
+        self._follow, self._reuse = follow, reuse
+        self._refiner = _device_refiner(engine)
         self._cuts = CutDetector()
-        self._rec: object | None = None
+        self._scene: _Scene | None = None
         self._primed = False
 
     def step(self, frame: Frame) -> Matte:
         if self._cuts.starts_scene(frame) and not self._primed:
-            self._rec = None
+            self._scene = None
         self._primed = False
-        coef = self._run(frame)
-        return Matte.later(lambda: refine(frame, coef))
+        coef, region = self._run(frame)
+        if self._refiner is not None:
+            return self._refiner.refine(frame, coef, region=region)
+        return Matte.later(lambda: refine(frame, coef, region=region))
 
     def reset(self) -> None:
-        self._rec = None
+        self._scene = None
         self._cuts = CutDetector()
         self._primed = False
 
     def prime(self, frames: Sequence[Frame]) -> None:
         """Plays the scene's frames backwards, so that the state is settled when its first frame comes; a lone frame is repeated."""
-        self._rec = None
+        self._scene = None
         self._primed = True
         following = list(frames[1:]) or [frames[0]] * WARM_UP
         for frame in reversed(following):
-            self._run(frame)
+            self._scene_of(frame).look(frame, self._scene_of(frame).canvas.whole)
 
-    def _run(self, frame: Frame) -> NDArray[np.float32]:
-        src_sm = small_picture(frame, self.detail)
-        coef, self._rec = self.engine.run(src_sm, self._rec)
+    def _run(self, frame: Frame) -> tuple[Any, Pixels | None]:
+        """Coefficients, and the pixels that they are of; None for all."""
+        scene = self._scene_of(frame)
+        coef, cells = scene.step(frame, reuse=self._reuse)
+        self.ran = scene.ran
+        return coef, None if cells == scene.canvas.whole else pixels(cells, scene.canvas.grid, frame)
+
+    def _scene_of(self, frame: Frame) -> _Scene:
+        """The one there is, or a new one where one begins."""
+        size = small_size(frame, self.detail)
+        if self._scene is None or self._scene.canvas.size != size:
+            self._scene = _Scene(Canvas(self.engine, size), follow=self._follow)
+        return self._scene
+
+
+class _Scene:
+    """What is known of the scene that is on: its state, where people are, what has not changed."""
+
+    def __init__(self, canvas: Canvas, *, follow: bool) -> None:
+        self.canvas = canvas
+        self.ran = False
+        self._follower = Follower(canvas.grid) if follow and canvas.divides else None
+        self._stillness = Stillness()
+
+    def step(self, frame: Frame, *, reuse: bool) -> tuple[Any, Cells]:
+        """Coefficients, and the cells that they are of: of a part where that is enough, else of the whole."""
+        follower, whole = self._follower, self.canvas.whole
+        cells = follower.part(frame.seconds) if follower and self.canvas.settled else whole
+        coef = self.look(frame, cells, reuse=reuse)
+        if coef is None:
+            coef, cells = self.look(frame, whole), whole
+        assert coef is not None, "a look at the whole is always good"
+        return coef, cells
+
+    def look(self, frame: Frame, cells: Cells, *, reuse: bool = False) -> Any | None:
+        """Coefficients of these cells; None where a body may go on outside of them."""
+        seconds, src_sm = frame.seconds, self.canvas.picture(frame, cells)
+        known = self._stillness.recall(cells, src_sm, seconds) if reuse else None
+        self.ran = known is None
+        if known is not None:
+            return known
+        coef, rec = self.canvas.run(src_sm, cells)
+        if self._follower and not self._follower.saw(cells, small_pha(coef, src_sm), seconds):
+            return None
+        self.canvas.keep(cells, rec)
+        self._stillness.ran(cells, src_sm, seconds, coef)
         return coef
 
 
-def small_picture(frame: Frame, detail: int) -> NDArray[np.float32]:
-    """(3, h, w) float32 in [0, 1], R'G'B', as the network takes it."""
-    rgb = frame.rgb(small_size(frame, detail))
-    return np.ascontiguousarray(rgb.transpose(2, 0, 1))
+def _device_refiner(engine: Engine) -> DeviceRefiner | None:
+    """Where coefficients stay on a graphics card, so does their full-size part."""
+    if not on_card(engine):
+        return None
+    from livematte.matting.device import DeviceRefiner
 
-
-def small_size(frame: Frame, detail: int) -> Size:
-    """The frame's size with square pixels, its longest side at most `detail`; neither side is ever longer than the frame's own."""
-    aspect = float(frame.sample_aspect)
-    width, height = frame.size[0] * min(1.0, aspect), frame.size[1] / max(1.0, aspect)
-    ratio = min(1.0, detail / max(width, height))
-    if ratio == aspect == 1.0:
-        return frame.size
-    return _snapped(width * ratio, frame.size[0]), _snapped(height * ratio, frame.size[1])
-
-
-def _snapped(side: float, limit: int) -> int:
-    nearest = max(_GRAIN, round(side / _GRAIN) * _GRAIN)
-    return nearest if nearest <= limit else limit // _GRAIN * _GRAIN or limit
+    return DeviceRefiner(engine.device)

@@ -13,9 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from livematte.networks.mobilenet import Encoder, conv_norm
-
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from livematte.networks.mobilenet_blocks import MEAN, STD
 
 
 class Recurrent(NamedTuple):

@@ -7,12 +7,13 @@ code in it is refused. A fetch ends in the cache by a rename, after the checksum
 from livematte.weights.fetching import Progress, fetch
 from livematte.weights.models import MODELS, ModelCard, cache_dir, card_of, find, is_intact, places
 from livematte.weights.supply import locate, resolve
-from livematte.weights.tensors import load, read_onnx
+from livematte.weights.tensors import arrays, load, read_onnx
 
 __all__ = [
     "MODELS",
     "ModelCard",
     "Progress",
+    "arrays",
     "cache_dir",
     "card_of",
     "fetch",

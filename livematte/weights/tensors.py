@@ -9,16 +9,27 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from livematte.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+Arrays = dict[str, NDArray[np.float32]]
 _SQUEEZED = (4, 5, 6, 11, 12, 13, 14, 15)  # MobileNetV3-Large's blocks with squeeze-excite
 
 
 def load(path: Path) -> "dict[str, Tensor]":
-    """The tensors, float32, that RVM.load_state_dict takes.
+    """`arrays` as the tensors that RVM.load_state_dict takes."""
+    import torch
+
+    return {name: torch.from_numpy(array) for name, array in arrays(path).items()}
+
+
+def arrays(path: Path) -> Arrays:
+    """The network's numbers, float32, by their published names; of an .onnx file without importing torch.
 
     path: the released .onnx, or a .pth with the author's key names, norms folded or not; the head that only training uses is left
     out. WeightsError: absent, damaged, of another network, or with code in it."""
@@ -46,7 +57,7 @@ def read_onnx(path: Path) -> Any:
     return model
 
 
-def _from_onnx(path: Path) -> "dict[str, Tensor]":
+def _from_onnx(path: Path) -> Arrays:
     """The exporter numbered the folded convolutions, in the order of the graph; the others kept their names."""
     graph = read_onnx(path).graph
     convolutions = dict.fromkeys(tuple(node.input[1:]) for node in graph.node if node.op_type == "Conv")
@@ -58,15 +69,14 @@ def _from_onnx(path: Path) -> "dict[str, Tensor]":
     for (weight, bias), name in zip(numbered, names, strict=True):
         renamed |= {weight: f"{name}.weight", bias: f"{name}.bias"}
     wanted = {tensor: renamed.get(tensor, tensor) for inputs in convolutions for tensor in inputs}
-    return {wanted[tensor.name]: _tensor(tensor, path) for tensor in graph.initializer if tensor.name in wanted}
+    return {wanted[tensor.name]: _array(tensor, path) for tensor in graph.initializer if tensor.name in wanted}
 
 
-def _tensor(proto: Any, path: Path) -> "Tensor":
-    import torch
+def _array(proto: Any, path: Path) -> NDArray[np.float32]:
     from onnx import numpy_helper
 
     try:
-        return torch.from_numpy(numpy_helper.to_array(proto).copy()).float()
+        return numpy_helper.to_array(proto).astype(np.float32)
     except ValueError as error:
         raise WeightsError(f"{path} is damaged: {proto.name} is not {list(proto.dims)}; fetch or export it anew") from error
 
@@ -82,13 +92,13 @@ def _folded_names() -> Iterator[str]:
     yield from ("decoder.decode0.conv.3", "refiner.conv.0", "refiner.conv.3")
 
 
-def _from_pth(path: Path) -> "dict[str, Tensor]":
-    state = {key: value.float() for key, value in _read_pth(path).items() if not key.startswith("project_seg.")}
+def _from_pth(path: Path) -> Arrays:
+    state = {key: value.float().numpy() for key, value in _read_pth(path).items() if not key.startswith("project_seg.")}
     try:
         for name in _folded_names():
             if f"{name}.bias" not in state:
                 _fold(state, name)
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, ValueError) as error:
         raise WeightsError(f"{path} holds another network (no fitting {error}); wanted RVM mobilenetv3 by its published names") from error
     return state
 
@@ -109,12 +119,12 @@ def _read_pth(path: Path) -> "dict[str, Tensor]":
     return state
 
 
-def _fold(state: "dict[str, Tensor]", conv: str) -> None:
+def _fold(state: Arrays, conv: str) -> None:
     """In place. The norm `a.1` follows the convolution `a.0`."""
     parent, index = conv.rsplit(".", 1)
     norm = f"{parent}.{int(index) + 1}"
     eps = 1e-3 if norm.startswith("backbone.") else 1e-5  # MobileNetV3's own; PyTorch's default elsewhere
-    gain = state.pop(f"{norm}.weight") / (state.pop(f"{norm}.running_var") + eps).sqrt()
-    state[f"{conv}.weight"] = state[f"{conv}.weight"] * gain.view(-1, 1, 1, 1)
+    gain = state.pop(f"{norm}.weight") / np.sqrt(state.pop(f"{norm}.running_var") + np.float32(eps))
+    state[f"{conv}.weight"] = state[f"{conv}.weight"] * gain.reshape(-1, 1, 1, 1)
     state[f"{conv}.bias"] = state.pop(f"{norm}.bias") - state.pop(f"{norm}.running_mean") * gain
     state.pop(f"{norm}.num_batches_tracked", None)

@@ -1,0 +1,118 @@
+"""The picture as a recurrent network sees it: its size, and the state of all of it, of which a part may be carried on alone."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livematte.engines import DeviceEngine, Engine
+from livematte.frame import Frame, Size
+from livematte.matting.follow import CELL, Cells, pixels
+
+Array = NDArray[np.float32]
+Pixels = tuple[int, int, int, int]  # left, top, right, bottom
+
+
+class Canvas:
+    """For frames of one size. size: the network's picture of the whole frame, (width, height).
+
+    What a part's state was when it was last looked at stays for when it is looked at again."""
+
+    def __init__(self, engine: Engine, size: Size) -> None:
+        self._channels_last = engine.channels_last
+        # What stays on a graphics card is gone on with there, by matting/device.py.
+        self._run: Any = cast(DeviceEngine, engine).run_on_device if on_card(engine) else engine.run
+        self.size = size
+        self.grid = (size[0] // CELL, size[1] // CELL)
+        self.whole = Cells(0, 0, *self.grid)
+        self.divides = size[0] % CELL == size[1] % CELL == 0  # else there are no parts, only the whole
+        self._rec: Any = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is a state of the whole."""
+        return self._rec is not None
+
+    def picture(self, frame: Frame, cells: Cells) -> Array:
+        """What the network is shown of a frame: (3, h, w) float32 in [0, 1]."""
+        if cells == self.whole:
+            return _picture(frame, self.size)
+        return _picture(frame.crop(*pixels(cells, self.grid, frame)), cells.size)
+
+    def run(self, src_sm: Array, cells: Cells) -> tuple[Any, Any]:
+        """Coefficients, (8, h, w) float32, an array or on a graphics card a tensor; and the next state of these cells for `keep`."""
+        rec = self._rec if cells == self.whole else _like(self._rec, self._windows(cells))
+        coef, rec = self._run(src_sm, rec)
+        return coef, rec
+
+    def keep(self, cells: Cells, rec: Any) -> None:
+        """The cells' state becomes the whole's there."""
+        if cells == self.whole:
+            self._rec = rec
+            return
+        for window, state in zip(self._windows(cells), rec, strict=True):
+            window[...] = state
+
+    def _windows(self, cells: Cells) -> list[Any]:
+        """Views of the four states, at 1/2 … 1/16, where the cells lie."""
+        windows = []
+        for level, state in enumerate(self._rec):
+            scale = CELL >> (level + 1)
+            rows = slice(cells.top * scale, cells.bottom * scale)
+            columns = slice(cells.left * scale, cells.right * scale)
+            windows.append(state[:, rows, columns] if self._channels_last else state[:, :, rows, columns])
+        return windows
+
+
+def _like(rec: Any, states: list[Any]) -> Any:
+    """The states in the form in which the engine keeps them."""
+    return type(rec)(*states) if isinstance(rec, tuple) else states
+
+
+def small_picture(frame: Frame, detail: int) -> Array:
+    """The frame as the network takes it at that detail: (3, h, w) float32 in [0, 1], R'G'B'; in memory channels come last."""
+    return _picture(frame, small_size(frame, detail))
+
+
+def _picture(frame: Frame, size: Size) -> Array:
+    return frame.rgb(size).transpose(2, 0, 1)
+
+
+def small_size(frame: Frame, detail: int) -> Size:
+    """The frame's size with square pixels, its longest side at most `detail`; neither side is ever longer than the frame's own."""
+    aspect = float(frame.sample_aspect)
+    width, height = frame.size[0] * min(1.0, aspect), frame.size[1] / max(1.0, aspect)
+    ratio = min(1.0, detail / max(width, height))
+    if ratio == aspect == 1.0:
+        return frame.size
+    return _snapped(width * ratio, frame.size[0]), _snapped(height * ratio, frame.size[1])
+
+
+def _snapped(side: float, limit: int) -> int:
+    """To whole cells: such sides cost least, and their sizes are used again."""
+    nearest = max(CELL, round(side / CELL) * CELL)
+    return nearest if nearest <= limit else limit // CELL * CELL or limit
+
+
+def on_card(engine: Engine) -> bool:
+    """Whether coefficients and mattes stay on a graphics card."""
+    return engine.device.startswith("cuda")
+
+
+def small_pha(coef: Any, src_sm: Array) -> Array:
+    """Alpha at the network's size, (h, w) float32 in [0, 1]. Of coefficients on a card it waits for them."""
+    grey = cv2.transform(np.ascontiguousarray(src_sm.transpose(1, 2, 0)), _MEAN)
+    slope, offset = (coef[3], coef[7]) if isinstance(coef, np.ndarray) else _fetched(coef)
+    return np.clip(slope * grey + offset, 0, 1)
+
+
+def _fetched(coef: Any) -> tuple[Array, Array]:
+    from livematte.matting.device import alpha_lines  # torch, which a CUDA engine has loaded by now
+
+    return alpha_lines(coef)
+
+
+_MEAN = np.full((1, 3), 1 / 3, np.float32)
