@@ -35,6 +35,7 @@ commands:
   livematte models           the networks: size, licence, whether they are here
   livematte models fetch NAME
   livematte doctor           what is installed and what is missing
+  livematte bench            how fast and how good it is on this machine; livematte bench --help
 
 examples:
   livematte talk.mp4                           talk.matte.mov, for a video editor
@@ -49,7 +50,12 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    commands: dict[str, Callable[[list[str]], int]] = {"models": _models, "devices": _devices, "doctor": _doctor}
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "models": _models,
+        "devices": _devices,
+        "doctor": _doctor,
+        "bench": _bench,
+    }
     verbose = any(re.fullmatch(r"--verbose|-[qvy]*v[qvy]*", argument) for argument in arguments)
     try:
         if arguments and arguments[0] in commands:
@@ -89,7 +95,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="livematte",
-        usage="livematte INPUT [-o OUTPUT]... [options]\n       livematte models | devices | doctor",
+        usage="livematte INPUT [-o OUTPUT]... [options]\n       livematte models | devices | doctor | bench",
         description="Takes people out of video: a clip becomes a video with alpha, or over a new background.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_OUTPUTS,
@@ -131,13 +137,14 @@ def _add_matting(add: Callable[..., Any]) -> None:
     add("-m", "--model", metavar="NAME", help="a name from `livematte models`, or an .onnx or .pth file (rvm-mobilenetv3)")
     add("--weights", metavar="PATH", help="where the model's file lies")
     add("--detail", metavar="PX", help="longest side of the network's picture (auto: 512); 768 or more for people far away")
+    add("--follow", metavar="HOW", help="auto: run the network where people are (default); off: always on the whole picture")
     add("--choke", metavar="PX", help="shrink the matte by so many pixels; negative grows it")
     add("--feather", metavar="PX", help="soften its edge")
     add("--smooth", metavar="SECONDS", help="let still parts settle over so long; moving ones follow at once (0)")
     add("--alpha", metavar="KIND", help="straight (default) or premultiplied")
     add("--device", metavar="DEV", help="auto, cpu, cuda, cuda:1, mps, xpu")
     add("--precision", metavar="P", help="auto, fp32, fp16, bf16")
-    add("--runtime", metavar="R", help="auto, onnxruntime, torch")
+    add("--runtime", metavar="R", help="auto, openvino, onnxruntime, torch")
     add("--threads", metavar="N", help="CPU threads for the network (all cores)")
 
 
@@ -337,6 +344,14 @@ def _doctor(arguments: list[str]) -> int:
             print(f"      {check.mend}")
         worst = FAILED if check.needed and not check.ok else worst
     return worst
+
+
+def _bench(arguments: list[str]) -> int:
+    from livematte.bench.main import bench
+
+    text, failed = bench(arguments, tell=_say)
+    print(text)
+    return FAILED if failed else DONE
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ class LiveJob:
             runtime=asked.runtime,
             threads=asked.threads,
         )
-        return RecurrentMatter(self.engine, detail=asked.detail, follow=asked.follow == "auto")
+        return RecurrentMatter(self.engine, detail=asked.detail, follow=asked.follow == "auto", waits=False)
 
     def _close_engine(self) -> None:
         if self.engine is not None:

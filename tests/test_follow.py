@@ -240,6 +240,16 @@ def test_following_gives_nearly_what_the_whole_gives(engine: Engine) -> None:
     assert min(width * height for height, width in sizes) < 0.5 * 288 * 512
 
 
+def test_a_live_matter_looks_at_the_whole_until_its_part_is_ready(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, ready = [], False
+    monkeypatch.setattr(engine, "ready", lambda height, width: asked.append((height, width)) or ready)
+    matter = RecurrentMatter(engine, detail=512, waits=False)
+    assert all(matter._run(scene(step))[1] is None for step in range(3))
+    assert set(asked) == {(192, 192)}
+    ready = True
+    assert matter._run(scene(3))[1] is not None
+
+
 def test_someone_leaving_the_part_is_not_cut_off(engine: Engine) -> None:
     matter = RecurrentMatter(engine, detail=512)
     for step in range(3):

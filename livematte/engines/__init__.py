@@ -48,6 +48,10 @@ class Engine(Protocol):
         ValueError: a wrong shape, dtype or size."""
         ...
 
+    def ready(self, height: int, width: int) -> bool:
+        """Whether a picture of that size runs at once. If not, the network is made for it in the background, and some 0.3 s later is."""
+        ...
+
     def close(self) -> None:
         """Frees the memory; the engine is of no use afterwards."""
         ...

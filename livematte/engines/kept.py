@@ -1,5 +1,6 @@
 """What is made for a size of picture, kept while that size is in use."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -11,19 +12,66 @@ _KEPT = 4  # sizes: the whole picture, and those between which the part that is 
 
 
 class Kept(Generic[Made]):
-    """get(size) makes what is not there, and lets go of what was not asked for the longest."""
+    """get(size) makes what is not there, and lets go of what was not asked for the longest. For one thread."""
 
     def __init__(self, make: Callable[[Sides], Made]) -> None:
         self._make = make
         self._made: OrderedDict[Sides, Made] = OrderedDict()
+        self._ahead: _Ahead[Made] | None = None
 
     def get(self, size: Sides) -> Made:
         if size not in self._made:
+            ahead = self._ahead if self._ahead and self._ahead.size == size else _Ahead(self._make, size)
+            made = ahead.result()
             while len(self._made) >= _KEPT:
                 self._made.popitem(last=False)
-            self._made[size] = self._make(size)
+            self._made[size] = made
+            self._ahead = None
         self._made.move_to_end(size)
         return self._made[size]
 
+    def ready(self, size: Sides) -> bool:
+        """Whether get(size) need not wait. If not, it is made in the meantime, where nothing else is."""
+        if size in self._made:
+            return True
+        if self._ahead is None or (self._ahead.done and self._ahead.size != size):
+            self._ahead = _Ahead(self._make, size)
+            self._ahead.start()
+        return self._ahead.size == size and self._ahead.done
+
     def clear(self) -> None:
         self._made.clear()
+        self._ahead = None
+
+
+class _Ahead(Generic[Made]):
+    """One thing that is made in a thread of its own, once it is started."""
+
+    def __init__(self, make: Callable[[Sides], Made], size: Sides) -> None:
+        self.size = size
+        self._make = make
+        self._made: list[Made] = []
+        self._error: Exception | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="making a network", daemon=True)
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        return self._thread is not None and not self._thread.is_alive()
+
+    def _work(self) -> None:
+        try:
+            self._made.append(self._make(self.size))
+        except Exception as error:  # noqa: BLE001 - raised where it is asked for
+            self._error = error
+
+    def result(self) -> Made:
+        if self._thread is None:
+            return self._make(self.size)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._made[0]

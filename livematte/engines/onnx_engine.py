@@ -50,6 +50,9 @@ class OnnxEngine:
         coef, *rec = self._sessions.get(size).run(["coef", *_names("o")], inputs)
         return coef[0], rec
 
+    def ready(self, height: int, width: int) -> bool:
+        return self._sessions.ready((height, width))
+
     def close(self) -> None:
         self._sessions.clear()
         self._graph = None

@@ -65,6 +65,9 @@ class OpenVinoEngine:
         request.infer()
         return coef[0].transpose(2, 0, 1), after
 
+    def ready(self, height: int, width: int) -> bool:
+        return self._requests.ready((height, width))
+
     def close(self) -> None:
         self._requests.clear()
         self._numbers = {}

@@ -74,6 +74,9 @@ class TorchEngine:
             raise EngineError(f"out of memory on {self.device} at a picture of {width}x{height}; try a smaller --detail") from error
         return coef, rec
 
+    def ready(self, height: int, width: int) -> bool:
+        return True
+
     def close(self) -> None:
         self._step = self._before = None
 

@@ -75,7 +75,7 @@ class Matting:
     def _matte(self, matter: Matter, captured: Captured, *, fresh: bool) -> Matted | None:
         """fresh: the matter starts anew, and its state is settled on this frame first. None: a newer one is there by then."""
         captured = captured._replace(frame=on_canvas(captured.frame, self._canvas))
-        if self._sets_detail(matter) or fresh:
+        if self._sets_detail(matter, captured.frame, fresh) or fresh:
             matter.prime([captured.frame])
             if not self._plays:
                 return None
@@ -88,10 +88,12 @@ class Matting:
         self._board.stale_after = min(_LONGEST_STALE, max(STALE_AFTER, _STALE_FRAMES * seconds))
         return Matted(captured, matte)
 
-    def _sets_detail(self, matter: Any) -> bool:
-        """Whether the matter's detail changed: then its state is of no use."""
+    def _sets_detail(self, matter: Any, frame: Frame, fresh: bool) -> bool:
+        """Whether the matter's detail changed: then its state is of no use. One that is not prepared yet must not hold up pictures."""
         wanted = self._ladder.detail
         if getattr(matter, "detail", wanted) == wanted:
+            return False
+        if not fresh and hasattr(matter, "ready") and not matter.ready(frame, wanted):
             return False
         matter.detail = wanted
         return True

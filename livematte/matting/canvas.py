@@ -22,7 +22,7 @@ class Canvas:
     What a part's state was when it was last looked at stays for when it is looked at again."""
 
     def __init__(self, engine: Engine, size: Size) -> None:
-        self._channels_last = engine.channels_last
+        self._engine = engine
         # What stays on a graphics card is gone on with there, by matting/device.py.
         self._run: Any = cast(DeviceEngine, engine).run_on_device if on_card(engine) else engine.run
         self.size = size
@@ -35,6 +35,11 @@ class Canvas:
     def settled(self) -> bool:
         """Whether there is a state of the whole."""
         return self._rec is not None
+
+    def ready(self, cells: Cells) -> bool:
+        """Whether these can be run at once; if not, that is prepared in the background."""
+        width, height = cells.size
+        return cells == self.whole or self._engine.ready(height, width)
 
     def picture(self, frame: Frame, cells: Cells) -> Array:
         """What the network is shown of a frame: (3, h, w) float32 in [0, 1]."""
@@ -63,7 +68,7 @@ class Canvas:
             scale = CELL >> (level + 1)
             rows = slice(cells.top * scale, cells.bottom * scale)
             columns = slice(cells.left * scale, cells.right * scale)
-            windows.append(state[:, rows, columns] if self._channels_last else state[:, :, rows, columns])
+            windows.append(state[:, rows, columns] if self._engine.channels_last else state[:, :, rows, columns])
         return windows
 
 

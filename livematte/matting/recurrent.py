@@ -23,15 +23,16 @@ class RecurrentMatter:
     """A Matter. detail: longest side of the network's picture in pixels, None = 512; more helps full-body shots, and costs time.
 
     follow: the network is run on the part of the picture where people are (follow.py). reuse: and not at all while nothing moves
-    (still.py). ran: whether it was run for the last frame."""
+    (still.py). waits: for the network to be made for a size that is new, which takes 0.3 s; else the whole picture is looked at
+    meanwhile. ran: whether the network was run for the last frame."""
 
-    def __init__(self, engine: Engine, *, detail: int | None = None, follow: bool = True, reuse: bool = True) -> None:
+    def __init__(self, engine: Engine, *, detail: int | None = None, follow: bool = True, reuse: bool = True, waits: bool = True) -> None:
         if detail is not None and detail < CELL:
             raise ValueError(f"got {detail = }, wanted at least {CELL} pixels, or None")
         self.engine = engine
         self.detail = detail or AUTO_DETAIL
         self.ran = False
-        self._follow, self._reuse = follow, reuse
+        self._follow, self._reuse, self._waits = follow, reuse, waits
         self._refiner = _device_refiner(engine)
         self._cuts = CutDetector()
         self._scene: _Scene | None = None
@@ -59,10 +60,15 @@ class RecurrentMatter:
         for frame in reversed(following):
             self._scene_of(frame).look(frame, self._scene_of(frame).canvas.whole)
 
+    def ready(self, frame: Frame, detail: int) -> bool:
+        """Whether frames like this one would be matted at that detail at once; if not, that is prepared in the background."""
+        width, height = small_size(frame, detail)
+        return self.engine.ready(height, width)
+
     def _run(self, frame: Frame) -> tuple[Any, Pixels | None]:
         """Coefficients, and the pixels that they are of; None for all."""
         scene = self._scene_of(frame)
-        coef, cells = scene.step(frame, reuse=self._reuse)
+        coef, cells = scene.step(frame, reuse=self._reuse, waits=self._waits)
         self.ran = scene.ran
         return coef, None if cells == scene.canvas.whole else pixels(cells, scene.canvas.grid, frame)
 
@@ -83,10 +89,12 @@ class _Scene:
         self._follower = Follower(canvas.grid) if follow and canvas.divides else None
         self._stillness = Stillness()
 
-    def step(self, frame: Frame, *, reuse: bool) -> tuple[Any, Cells]:
+    def step(self, frame: Frame, *, reuse: bool, waits: bool) -> tuple[Any, Cells]:
         """Coefficients, and the cells that they are of: of a part where that is enough, else of the whole."""
         follower, whole = self._follower, self.canvas.whole
         cells = follower.part(frame.seconds) if follower and self.canvas.settled else whole
+        if not waits and not self.canvas.ready(cells):
+            cells = whole
         coef = self.look(frame, cells, reuse=reuse)
         if coef is None:
             coef, cells = self.look(frame, whole), whole

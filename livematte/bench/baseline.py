@@ -18,7 +18,6 @@ from livematte.matting.recurrent import AUTO_DETAIL
 from livematte.networks.rvm import RVM, Recurrent
 from livematte.sinks.encoder import Plan
 
-_GREEN = torch.tensor([0.0, 1.0, 0.0]).view(1, 3, 1, 1)
 Script = Callable[..., tuple[Tensor, ...]]
 
 
@@ -35,12 +34,15 @@ class _Step(nn.Module):
 
 
 class Loop:
-    """The loop for clips of one size. plan: how the sink would encode, so that both encode alike."""
+    """The loop for clips of one size. plan: how the sink would encode, so that both encode alike. device: "cpu", or "cuda:0" and its like,
+    where the network runs in half precision, as published."""
 
-    def __init__(self, weights_file: Path, size: tuple[int, int], plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, weights_file: Path, size: tuple[int, int], plan: Plan, *, device: str = "cpu") -> None:
+        self._plan, self._size = plan, size
+        self._device, self._dtype = torch.device(device), torch.float32 if device == "cpu" else torch.float16
+        self._green = torch.tensor([0.0, 1.0, 0.0], device=self._device, dtype=self._dtype).view(1, 3, 1, 1)
         torch.set_num_threads(available_cores())
-        self._script, self._start = _scripted(weights_file, size)
+        self._script, self._start = self._scripted(weights_file, size)
 
     @torch.inference_mode()
     def run(self, clip: Path, output: Path, frames: int) -> int:
@@ -59,11 +61,23 @@ class Loop:
             target.mux(encoder.encode())
         return done
 
+    @torch.inference_mode()
+    def network(self, frames: int) -> int:
+        """The network alone, on a picture that is where it is wanted."""
+        src, rec = self._like(torch.rand(1, 3, *self._size[::-1])), self._start
+        for _ in range(frames):
+            _, pha, *rec = self._script(src, *rec)
+        pha.cpu()  # a GPU is waited for
+        return frames
+
     def _step(self, picture: av.VideoFrame, rec: list[Tensor]) -> list[Tensor]:
         rgb = torch.from_numpy(picture.to_ndarray(format="rgb24"))
-        src = rgb.permute(2, 0, 1)[None].float() / 255
+        src = self._like(rgb.permute(2, 0, 1)[None].float() / 255)
         fgr, pha, *rec = self._script(src, *rec)
-        return [fgr * pha + _GREEN * (1 - pha), *rec]
+        return [fgr * pha + self._green * (1 - pha), *rec]
+
+    def _like(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self._device, self._dtype)
 
     def _encoder(self, target: Any, video: Any) -> Any:
         encoder = target.add_stream(self._plan.encoder, rate=video.average_rate, options=self._plan.options)
@@ -72,27 +86,27 @@ class Loop:
         encoder.time_base = video.time_base
         return encoder
 
+    @torch.inference_mode()
+    def _scripted(self, weights_file: Path, size: tuple[int, int]) -> tuple[Script, list[Tensor]]:
+        """The network as TorchScript for one size, warmed up, and the state to start from.
+
+        Traced, for torch.jit.script takes no keyword-only arguments with defaults. torch 2.13 calls both deprecated, and runs both."""
+        net = RVM().eval()
+        net.load_state_dict(weights.load(weights_file))
+        net = net.to(self._device, self._dtype)
+        src = self._like(torch.rand(1, 3, size[1], size[0]))
+        step = _Step(net, min(1.0, AUTO_DETAIL / max(size))).eval()
+        rec = [torch.zeros_like(r) for r in net(src, downsample_ratio=step._ratio)[2]]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            script: Script = torch.jit.freeze(torch.jit.trace(step, (src, *rec), check_trace=False))  # type: ignore[no-untyped-call]
+        for _ in range(3):  # the first runs compile
+            script(src, *rec)
+        return script, rec
+
 
 def _picture(com: Tensor, like: av.VideoFrame) -> av.VideoFrame:
-    pixels = com[0].mul(255).byte().permute(1, 2, 0).contiguous().numpy()
+    pixels = com[0].mul(255).byte().permute(1, 2, 0).contiguous().cpu().numpy()
     made = av.VideoFrame.from_ndarray(np.asarray(pixels), "rgb24")
     made.pts, made.time_base = like.pts, like.time_base
     return made
-
-
-@torch.inference_mode()
-def _scripted(weights_file: Path, size: tuple[int, int]) -> tuple[Script, list[Tensor]]:
-    """The network as TorchScript for one size, warmed up, and the state to start from.
-
-    Traced, for torch.jit.script takes no keyword-only arguments with defaults. torch 2.13 calls both deprecated, and runs both."""
-    net = RVM().eval()
-    net.load_state_dict(weights.load(weights_file))
-    src = torch.rand(1, 3, size[1], size[0])
-    step = _Step(net, min(1.0, AUTO_DETAIL / max(size))).eval()
-    rec = [torch.zeros_like(r) for r in net(src, downsample_ratio=step._ratio)[2]]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        script: Script = torch.jit.freeze(torch.jit.trace(step, (src, *rec)))  # type: ignore[no-untyped-call]
-    for _ in range(3):  # the first runs compile
-        script(src, *rec)
-    return script, rec

@@ -1,17 +1,23 @@
 """A stretch of work, its frames, and what they cost."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+_SETTLE = 0.3  # seconds in which threads of what was measured before (OpenMP's) spin on
 
 
 @dataclass(frozen=True)
 class Figure:
-    """frames took `seconds` on the clock and `cpu` seconds of processor time, user and system, of all threads."""
+    """frames took `seconds` on the clock and `cpu` seconds of processor time, user and system, of all threads. stages: seconds at work of
+    a job, by kind of work."""
 
     frames: int
     seconds: float
     cpu: float
+    stages: dict[str, float] = field(default_factory=dict)
 
     @property
     def fps(self) -> float:
@@ -30,7 +36,7 @@ class Figure:
 
 def timed(work: Callable[[], int]) -> Figure:
     """work returns how many frames it did."""
-    time.sleep(0.3)  # threads of what was measured before (OpenMP's) spin on for a while
+    time.sleep(_SETTLE)
     clock, cpu = time.perf_counter(), time.process_time()
     frames = work()
     return Figure(frames, time.perf_counter() - clock, time.process_time() - cpu)
