@@ -9,7 +9,8 @@ TIME_BASE = Fraction(1, 90_000)  # of all frames of a live job; MPEG's, and fine
 _LARGEST_STEP = 1.0  # seconds by which a source's clock may fall behind ours before it is set anew
 _AHEAD = 0.01  # seconds by which its clock may run ahead: the unrest of arrivals
 _MARGIN = 0.004  # seconds that a picture should lie ready before it is sent: what the machine's own unrest takes
-_PULL, _MOST = 0.05, 0.01  # of the way to that, per picture; and at most so much of a period
+_PULL, _MOST = 0.02, 0.01  # of the way to that, per picture; and at most so much of a period
+_PUSH = 0.1  # of a period, after a picture that came too late for its beat: one in thirty may, whatever the network's unrest
 
 
 class Clock:
@@ -49,7 +50,8 @@ class Anchor:
 
 class Pace:
     """A beat of one `period` in seconds. It draws near to the moment at which pictures become ready, by 1 % of a period at most, so that
-    they need not wait for it: a picture waits for some milliseconds rather than for half a period."""
+    they need not wait for it, and backs away where they come too late for it: a picture waits for some milliseconds, few wait for a whole
+    period."""
 
     def __init__(self, period: float) -> None:
         self.period = period
@@ -67,6 +69,5 @@ class Pace:
         self._next += self.period * (1 + max(0.0, behind))
         if waited is not None:
             off = (waited - _MARGIN + self.period / 2) % self.period - self.period / 2
-            most = _MOST * self.period
-            self._next -= min(most, max(-most, _PULL * off))
+            self._next += min(_PUSH * self.period, -off) if off < -_MARGIN else -min(_MOST * self.period, _PULL * off)
         self._next = min(self._next, now + self.period + 2 * _MOST * self.period)  # where it was sent before it was due

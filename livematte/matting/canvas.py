@@ -38,8 +38,18 @@ class Canvas:
 
     def ready(self, cells: Cells) -> bool:
         """Whether these can be run at once; if not, that is prepared in the background."""
-        width, height = cells.size
-        return cells == self.whole or self._engine.ready(height, width)
+        width, height = self.size if cells == self.whole else cells.size
+        return self._engine.ready(height, width)
+
+    @property
+    def area(self) -> int:
+        return self.size[0] * self.size[1]
+
+    def alpha(self, frame: Frame) -> Array:
+        """Alpha of the whole, at the network's size; its state goes on."""
+        src_sm = self.picture(frame, self.whole)
+        coef, self._rec = self.run(src_sm, self.whole)
+        return small_pha(coef, src_sm)
 
     def picture(self, frame: Frame, cells: Cells) -> Array:
         """What the network is shown of a frame: (3, h, w) float32 in [0, 1]."""

@@ -1,8 +1,8 @@
 """Which part of the picture the network need look at: around the bodies in its last mattes, in cells that its sizes come in.
 
 The part grows at once and shrinks late, keeps its size while it can, and comes in few sizes, so that what is made for a size is used
-again. The whole picture is looked at wherever there is doubt: at first, every 0.4 s (somebody may have come in), when nobody is
-found, and when a body reaches the part's edge.
+again. The whole picture is looked at wherever there is doubt: at first, when nobody is found, when a body reaches the part's edge, when
+a glance (the whole, coarsely, every 0.4 s) shows somebody elsewhere, and every 2 s in any case.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from livematte.frame import Frame, Size
 
 Array = NDArray[np.float32]
 CELL = 16  # of the network's pixels: its coarsest state has one sample for each
-LOOK_EVERY = 0.4  # seconds between two looks at everything
+GLANCE_EVERY = 0.4  # seconds between two glances at everything
+LOOK_EVERY = 2.0  # seconds between two full looks at it; where there are no glances, these come as often as they would
+GLANCE_DETAIL = 256  # longest side of a glance's picture: who is a fifth of its height is seen, in a quarter of a look's time
 _SETTLED = 1.0  # seconds for which less must have been enough, before the part shrinks
-_MARGIN = 0.15  # of a body's size on each side; half of it may be used up before the part moves
+_MARGIN = 0.12  # of a body's size on each side; half of it may be used up before the part moves
 _LEAST_MARGIN = 1.5  # cells
-_STEP = 4  # cells in which the part's sides grow
+_STEP = 2  # cells in which the part's sides grow
 _LEAST = 8  # cells of a side
 _WORTH = 0.85  # a part larger than this much of the picture saves less than it risks
 _SEEN = 0.15  # mean alpha of a patch that holds somebody
@@ -52,24 +54,38 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Follower:
-    """For one scene, of one size. grid: cells across and down the picture.
+    """For one scene, of one size. grid: cells across and down the picture. glances: whether there are any.
 
-    part(seconds): what to look at next; saw(…) tells what was seen there."""
+    part(seconds): what to look at next; saw(…) and glanced(…) tell what was seen there."""
 
-    def __init__(self, grid: Size) -> None:
+    def __init__(self, grid: Size, *, glances: bool = False) -> None:
         self.whole = Cells(0, 0, *grid)
         self._part = self.whole
-        self._looked = -np.inf
+        self._look_every = LOOK_EVERY if glances else GLANCE_EVERY
+        self._looked = self._glanced = -np.inf
         self._lately: list[tuple[float, Box]] = []  # when, and where a body was
 
     def part(self, seconds: float) -> Cells:
-        due = not 0 <= seconds - self._looked < LOOK_EVERY
-        return self.whole if due else self._part
+        return self.whole if _due(seconds, self._looked, self._look_every) else self._part
+
+    def glance_due(self, seconds: float) -> bool:
+        return _due(seconds, self._glanced, GLANCE_EVERY) and _due(seconds, self._looked, GLANCE_EVERY)
+
+    def glanced(self, pha_sm: Array, seconds: float) -> None:
+        """Takes the matte of the whole picture, coarse, of any size."""
+        self._glanced = seconds
+        box = _bodies(pha_sm, self.whole, CELL * pha_sm.shape[1] / self.whole.size[0])
+        if box is not None and not _within(box, self._with_a_rim(self._part)):
+            self._part = self.whole
+
+    def _with_a_rim(self, part: Cells) -> Box:
+        """A coarse matte is not known to a cell."""
+        return part.left - 1, part.top - 1, part.right + 1, part.bottom + 1
 
     def saw(self, part: Cells, pha_sm: Array, seconds: float) -> bool:
         """Takes the matte of `part`, (h, w) in [0, 1] at the network's size. False: a body reaches the edge and may go on behind it;
         the picture is to be looked at as a whole."""
-        box = _bodies(pha_sm, part)
+        box = _bodies(pha_sm, part, CELL)
         if part == self.whole:
             self._looked = seconds
         elif box is None or self._reaches_edge(box, part):
@@ -123,8 +139,12 @@ class Follower:
         return max(0.0, box[0] - across), max(0.0, box[1] - down), min(right, box[2] + across), min(bottom, box[3] + down)
 
 
-def _bodies(pha_sm: Array, part: Cells) -> Box | None:
-    """The box around all that is somebody, in cells of the whole picture; None where nobody is."""
+def _due(seconds: float, last: float, every: float) -> bool:
+    return not 0 <= seconds - last < every
+
+
+def _bodies(pha_sm: Array, part: Cells, cell: float) -> Box | None:
+    """The box around all that is somebody, in cells of the whole picture; None where nobody is. cell: its side in pha_sm's pixels."""
     height, width = pha_sm.shape
     patches = cv2.resize(pha_sm, (max(1, width // _PATCH), max(1, height // _PATCH)), interpolation=cv2.INTER_AREA)
     _, _, stats, _ = cv2.connectedComponentsWithStats((patches > _SEEN).astype(np.uint8))
@@ -133,7 +153,7 @@ def _bodies(pha_sm: Array, part: Cells) -> Box | None:
         return None
     left, top = found[:, 0].min(), found[:, 1].min()
     right, bottom = (found[:, 0] + found[:, 2]).max(), (found[:, 1] + found[:, 3]).max()
-    unit = _PATCH / CELL
+    unit = _PATCH / cell
     return part.left + left * unit, part.top + top * unit, part.left + right * unit, part.top + bottom * unit
 
 
@@ -142,7 +162,7 @@ def _union(boxes: list[Box]) -> Box:
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def _within(inner: Box, outer: Cells) -> bool:
+def _within(inner: Box, outer: Box) -> bool:
     return all(inner[i] >= outer[i] for i in (0, 1)) and all(inner[i] <= outer[i] for i in (2, 3))
 
 

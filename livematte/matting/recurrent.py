@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from livematte.engines import Engine
 from livematte.frame import Frame, Matte
 from livematte.matting.canvas import Canvas, Pixels, on_card, small_pha, small_size
-from livematte.matting.follow import CELL, Cells, Follower, pixels
+from livematte.matting.follow import CELL, GLANCE_DETAIL, Cells, Follower, pixels
 from livematte.matting.refine import refine
 from livematte.matting.scenes import WARM_UP, CutDetector
 from livematte.matting.still import Stillness
@@ -16,6 +16,7 @@ from livematte.matting.still import Stillness
 if TYPE_CHECKING:
     from livematte.matting.device import DeviceRefiner
 
+_GLANCE_WORTH = 0.5  # of the picture: a glance that costs more is none
 AUTO_DETAIL = 512  # the paper's inner resolution for HD: the longest side at which people were seen in training
 
 
@@ -76,30 +77,41 @@ class RecurrentMatter:
         """The one there is, or a new one where one begins."""
         size = small_size(frame, self.detail)
         if self._scene is None or self._scene.canvas.size != size:
-            self._scene = _Scene(Canvas(self.engine, size), follow=self._follow)
+            glance = Canvas(self.engine, small_size(frame, GLANCE_DETAIL))
+            self._scene = _Scene(Canvas(self.engine, size), glance, follow=self._follow)
         return self._scene
 
 
 class _Scene:
     """What is known of the scene that is on: its state, where people are, what has not changed."""
 
-    def __init__(self, canvas: Canvas, *, follow: bool) -> None:
+    def __init__(self, canvas: Canvas, glance: Canvas, *, follow: bool) -> None:
         self.canvas = canvas
         self.ran = False
-        self._follower = Follower(canvas.grid) if follow and canvas.divides else None
+        self._glance = glance if glance.area < _GLANCE_WORTH * canvas.area else None
+        self._follower = Follower(canvas.grid, glances=self._glance is not None) if follow and canvas.divides else None
         self._stillness = Stillness()
 
     def step(self, frame: Frame, *, reuse: bool, waits: bool) -> tuple[Any, Cells]:
         """Coefficients, and the cells that they are of: of a part where that is enough, else of the whole."""
-        follower, whole = self._follower, self.canvas.whole
-        cells = follower.part(frame.seconds) if follower and self.canvas.settled else whole
-        if not waits and not self.canvas.ready(cells):
-            cells = whole
+        whole, cells = self.canvas.whole, self._part(frame, waits)
         coef = self.look(frame, cells, reuse=reuse)
         if coef is None:
             coef, cells = self.look(frame, whole), whole
         assert coef is not None, "a look at the whole is always good"
         return coef, cells
+
+    def _part(self, frame: Frame, waits: bool) -> Cells:
+        follower, whole = self._follower, self.canvas.whole
+        if follower is None or not self.canvas.settled:
+            return whole
+        cells = follower.part(frame.seconds)
+        if cells != whole and follower.glance_due(frame.seconds):
+            if self._glance is None or not (waits or self._glance.ready(self._glance.whole)):
+                return whole
+            follower.glanced(self._glance.alpha(frame), frame.seconds)
+            cells = follower.part(frame.seconds)
+        return cells if waits or self.canvas.ready(cells) else whole
 
     def look(self, frame: Frame, cells: Cells, *, reuse: bool = False) -> Any | None:
         """Coefficients of these cells; None where a body may go on outside of them."""
