@@ -57,12 +57,17 @@ def _torch(name: str) -> Check:
     return Check(name, True, f"{torch.__version__}, devices: {', '.join(present_devices())}")
 
 
+def _openvino(name: str) -> Check:
+    from livematte.engines import available_cores
+    from livematte.engines.openvino_engine import multiplies_bf16
+
+    return Check(name, True, f"{version('openvino')}, {available_cores()} cores, {'bf16' if multiplies_bf16() else 'fp32'}")
+
+
 def _onnxruntime(name: str) -> Check:
     import onnxruntime
 
-    from livematte.engines import available_cores
-
-    return Check(name, True, f"{onnxruntime.__version__}, {available_cores()} cores")
+    return Check(name, True, onnxruntime.__version__)
 
 
 def _opencv(name: str) -> Check:
@@ -131,6 +136,7 @@ def _terminal(name: str) -> Check:
 _CHECKS: dict[str, Callable[[str], Check]] = {
     "Python": _python,
     "torch": _torch,
+    "openvino": _openvino,
     "onnxruntime": _onnxruntime,
     "OpenCV": _opencv,
     "PyAV": _pyav,

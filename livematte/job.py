@@ -27,7 +27,7 @@ from livematte.urls import shown, split
 if TYPE_CHECKING:
     from livematte.weights import Progress
 
-_VERSIONS = ("livematte", "torch", "onnxruntime", "av", "opencv-python", "numpy")
+_VERSIONS = ("livematte", "torch", "openvino", "onnxruntime", "av", "opencv-python", "numpy")
 
 
 class Job:
@@ -53,7 +53,7 @@ class Job:
             self._stack = stack.pop_all()
         self.pipeline = Pipeline(
             self.source,
-            RecurrentMatter(self.engine, detail=settings.detail, follow=settings.follow == "auto"),
+            make_matter(self.engine, settings),
             [Output(sink, view) for sink, view in zip(self.sinks, self.views, strict=True)],
             Look(self.background, settings.choke, settings.feather, settings.alpha == "premultiplied", settings.mirror),
             smooth=settings.smooth,
@@ -175,6 +175,11 @@ def _view_of(settings: Settings, output: str) -> str:
 def _open_engine(settings: Settings, fetching: Progress | None) -> Engine:
     path = weights.resolve(settings.model, weights=settings.weights, progress=fetching)
     return open_engine(path, device=settings.device, precision=settings.precision, runtime=settings.runtime, threads=settings.threads)
+
+
+def make_matter(engine: Engine, settings: Settings, *, waits: bool = True, reuse: bool = True) -> RecurrentMatter:
+    """The matter that a job with these settings makes of its engine. waits, reuse: as of RecurrentMatter."""
+    return RecurrentMatter(engine, detail=settings.detail, follow=settings.follow == "auto", reuse=reuse, waits=waits)
 
 
 def _open_sinks(settings: Settings, info: SourceInfo, stack: ExitStack) -> list[Sink]:

@@ -15,7 +15,7 @@ from livematte import weights
 from livematte.engines import Engine, load_libraries, open_engine
 from livematte.errors import BusyError, SettingsError, SinkError, SourceError
 from livematte.frame import Size
-from livematte.job import check_names, encoding_of, outputs_of, write_report
+from livematte.job import check_names, encoding_of, make_matter, outputs_of, write_report
 from livematte.live.clock import TIME_BASE
 from livematte.live.controls import Controls, Live
 from livematte.live.figures import LiveReport
@@ -103,7 +103,7 @@ class LiveJob:
             runtime=asked.runtime,
             threads=asked.threads,
         )
-        return RecurrentMatter(self.engine, detail=asked.detail, follow=asked.follow == "auto", waits=False)
+        return make_matter(self.engine, asked, waits=False)
 
     def _close_engine(self) -> None:
         if self.engine is not None:

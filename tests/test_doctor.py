@@ -24,7 +24,7 @@ def test_all_is_well_here(capsys: Any) -> None:
     result = run(capsys, "doctor")
     assert (result.code, result.err) == (0, [])
     assert [line[:4] for line in result.out] == ["OK  "] * len(doctor._CHECKS)
-    for name in ("Python", "torch", "onnxruntime", "PyAV", "weights", "writing", "terminal"):
+    for name in ("Python", "torch", "openvino", "onnxruntime", "PyAV", "weights", "writing", "terminal"):
         assert any(line.startswith(f"OK    {name} ") for line in result.out)
 
 

@@ -222,7 +222,7 @@ def scene(step: int, *, left: int = 96, size: tuple[int, int] = (512, 288)) -> F
 
 def look(canvas: Canvas, step: int, cells: Cells) -> np.ndarray:
     coef, rec = canvas.run(canvas.picture(scene(step), cells), cells)
-    canvas.keep(cells, rec)
+    canvas.put(cells, rec)
     return coef
 
 
@@ -245,7 +245,7 @@ def test_the_rest_of_the_state_stays(engine: Engine) -> None:
     _, rec = canvas.run(canvas.picture(scene(1), cells), cells)
     for state, old in zip(canvas._rec, before, strict=True):
         np.testing.assert_array_equal(np.asarray(state), old)
-    canvas.keep(cells, rec)
+    canvas.put(cells, rec)
     for level, (state, old, new) in enumerate(zip(canvas._rec, before, rec, strict=True), 1):
         rows, columns = (slice(a * CELL >> level, b * CELL >> level) for a, b in ((1, 9), (4, 12)))
         at = np.s_[:, rows, columns] if engine.channels_last else np.s_[:, :, rows, columns]

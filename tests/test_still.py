@@ -118,7 +118,7 @@ def test_the_network_rests_while_nothing_moves(engine: Engine) -> None:
     assert all(ran[:12])
     assert sum(ran[30:]) <= 12  # two looks, at the whole and at the part, in each of five 0.4 s, and one more of each
     gaps = np.diff(np.flatnonzero(ran))
-    assert gaps.max() <= 12
+    assert gaps.max() <= 13  # frames of 0.4 s, and the one after
 
 
 def test_it_runs_for_each_frame_of_what_moves(engine: Engine) -> None:

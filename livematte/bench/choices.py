@@ -12,7 +12,6 @@ from typing import Any
 from livematte import weights
 from livematte.engines import PRECISIONS, RUNTIMES, Engine, open_engine
 from livematte.errors import EngineError, SettingsError
-from livematte.matting.recurrent import RecurrentMatter
 from livematte.settings import Settings, make_settings
 
 _SAID = {"detail": "detail {}", "threads": "{} threads"}  # what is no word of its own
@@ -79,11 +78,6 @@ def open_chosen(settings: Settings) -> Engine:
         runtime=settings.runtime,
         threads=settings.threads,
     )
-
-
-def matter_of(engine: Engine, settings: Settings, *, reuse: bool = True) -> RecurrentMatter:
-    """The matter that a job with these settings makes of its engine. reuse: of what is known of still pictures."""
-    return RecurrentMatter(engine, detail=settings.detail, follow=settings.follow == "auto", reuse=reuse)
 
 
 def engines_here(devices: Sequence[str] | None = None) -> list[Choice]:

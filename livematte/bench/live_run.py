@@ -20,8 +20,9 @@ import av
 import numpy as np
 
 from livematte.bench.children import report, resident
-from livematte.bench.choices import Choice, matter_of, open_chosen
+from livematte.bench.choices import Choice, open_chosen
 from livematte.frame import Frame, Matte
+from livematte.job import make_matter
 from livematte.live.controls import Controls, Live
 from livematte.live.figures import LiveReport
 from livematte.live.outlet import Exit
@@ -106,7 +107,7 @@ def _pipeline(asked: dict[str, Any], driver: Driver, *, first: Camera | None, **
     settings = Choice(**asked["values"]).settings()
 
     def network() -> Matter:
-        return matter_of(open_chosen(settings), settings)
+        return make_matter(open_chosen(settings), settings, waits=False)
 
     return LivePipeline(
         lambda: first,  # type: ignore[arg-type, return-value]  # nobody opens a camera where there is none

@@ -12,13 +12,13 @@ import cv2
 
 from livematte.background import Solid
 from livematte.bench.baseline import Loop
-from livematte.bench.choices import Choice, label, matter_of, open_chosen, weights_file
+from livematte.bench.choices import Choice, label, open_chosen, weights_file
 from livematte.bench.places import folder
 from livematte.bench.timing import Figure, timed
 from livematte.composite import composite
 from livematte.engines import Engine, Floats
 from livematte.frame import Frame
-from livematte.job import Job
+from livematte.job import Job, make_matter
 from livematte.matting.canvas import small_picture
 from livematte.matting.recurrent import AUTO_DETAIL
 from livematte.pyav import to_av
@@ -70,7 +70,7 @@ class Parts:
 
     def _composited(self, lane: Lane) -> dict[int | None, av.VideoFrame]:
         """What the encoder gets, by time."""
-        matter, green = matter_of(lane.engine, lane.settings), Solid("green")
+        matter, green = make_matter(lane.engine, lane.settings), Solid("green")
         return {frame.pts: to_av(composite(frame, matter.step(frame), green), self._plan.pixels) for frame in self._sources}
 
     def round(self) -> Round:
@@ -118,7 +118,7 @@ class Lane:
         self.choice, self.settings = choice, choice.settings()
         self.engine = open_chosen(self.settings)
         self._sources = sources
-        matter_of(self.engine, self.settings).step(sources[0]).work_out()  # the first run compiles
+        make_matter(self.engine, self.settings).step(sources[0]).work_out()  # the first run compiles
 
     @cached_property
     def _small(self) -> list[Floats]:
@@ -131,7 +131,7 @@ class Lane:
 
     def network(self) -> int:
         """What the published network is: a frame in, alpha and foreground at its own size out."""
-        matter = matter_of(self.engine, self.settings)
+        matter = make_matter(self.engine, self.settings)
         for frame in self._sources:
             matter.step(frame).work_out()
         return len(self._sources)

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from livematte.bench.choices import Choice, engines_here, matter_of, open_chosen
+from livematte.bench.choices import Choice, engines_here, open_chosen
 from livematte.engines import Engine, Floats
 from livematte.frame import Frame, Matte
+from livematte.job import make_matter
 from livematte.matting.base import Matter
 from livematte.networks.rvm import apply_coefficients
 from livematte.settings import Settings
@@ -74,7 +75,7 @@ def _of_engine(engine: Engine) -> str:
 def _opened(settings: Settings, reuse: bool) -> Iterator[Matter]:
     engine = open_chosen(settings)
     try:
-        matter = matter_of(engine, settings, reuse=reuse)
+        matter = make_matter(engine, settings, reuse=reuse)
         yield _Smoothed(matter, settings.smooth) if settings.smooth else matter
     finally:
         engine.close()
@@ -113,7 +114,7 @@ class _FullSize:
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._heard = _Heard(engine)
-        self._matter = matter_of(self._heard, settings, reuse=False)
+        self._matter = make_matter(self._heard, settings, reuse=False)
 
     def step(self, frame: Frame) -> Matte:
         self._matter.step(frame)

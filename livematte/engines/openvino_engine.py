@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -137,36 +135,27 @@ def _options(hint: str, threads: int) -> dict[str, Any]:
 
 def _in_bf16(model: Any, exact: set[str], threads: int) -> Any:
     """Compiled in bf16, but for the operations named. RuntimeError where that is not what came of it."""
-    compiled = _core().compile_model(_marked(model, exact), "CPU", _options("bf16", threads))
+    import openvino
+
+    from livematte.engines.openvino_ir import marked
+
+    text, constants = marked(model, exact)
+    compiled = _core().compile_model(_core().read_model(text, openvino.Tensor(constants)), "CPU", _options("bf16", threads))
+    _check_exact(compiled, exact)
+    return compiled
+
+
+def _check_exact(compiled: Any, exact: set[str]) -> None:
+    """RuntimeError where a convolution that is to be exact is not: a mark that is not known is passed over in silence."""
     for node in compiled.get_runtime_model().get_ops():
         about = node.get_rt_info()
         names = _text(about, "originalLayersNames").split(",")
         if _text(about, "layerType") == "Convolution" and exact & set(names) and _text(about, "runtimePrecision") != "f32":
             raise RuntimeError(f"{names[0]} is {_text(about, 'runtimePrecision')}")
-    return compiled
 
 
 def _text(about: Any, key: str) -> str:
     return str(about[key].astype(str)) if key in about else ""
-
-
-def _marked(model: Any, exact: set[str]) -> Any:
-    """The model with a mark on the operations named that keeps their precision. Only OpenVINO's file format lets Python set it."""
-    import openvino
-
-    with tempfile.TemporaryDirectory(prefix="livematte-") as folder:
-        xml, numbers = Path(folder, "rvm.xml"), Path(folder, "rvm.bin")
-        openvino.serialize(model, xml, numbers)
-        tree = ElementTree.parse(xml)
-        for layer in tree.iter("layer"):
-            if layer.get("name") in exact:
-                about = layer.find("rt_info")
-                about = ElementTree.Element("rt_info") if about is None else about
-                ElementTree.SubElement(about, "attribute", name="DisablePrecisionConversion", version="0", value="dynamic:f16,bf16")
-                if about not in layer:
-                    layer.insert(1, about)
-        text = ElementTree.tostring(tree.getroot())
-        return _core().read_model(text, openvino.Tensor(np.fromfile(numbers, np.uint8)))
 
 
 def _share(request: Any, name: str, array: Floats) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -11,9 +11,30 @@ from numpy.typing import NDArray
 from livematte.engines import DeviceEngine, Engine
 from livematte.frame import Frame, Size
 from livematte.matting.follow import CELL, Cells, pixels
+from livematte.matting.still import Stillness
 
 Array = NDArray[np.float32]
 Pixels = tuple[int, int, int, int]  # left, top, right, bottom
+
+
+class Look(NamedTuple):
+    """At these cells of a frame. coef: (8, h, w) float32, on a graphics card a tensor; src_sm: the picture that they are of, (3, h, w);
+    rec: the cells' next state, None where coefficients of before serve again."""
+
+    cells: Cells
+    seconds: float
+    coef: Any
+    src_sm: Array
+    rec: Any
+
+    @property
+    def ran(self) -> bool:
+        return self.rec is not None
+
+    @property
+    def pha_sm(self) -> Array:
+        """Alpha at the network's size, (h, w) float32 in [0, 1]."""
+        return small_pha(self.coef, self.src_sm)
 
 
 class Canvas:
@@ -30,6 +51,7 @@ class Canvas:
         self.whole = Cells(0, 0, *self.grid)
         self.divides = size[0] % CELL == size[1] % CELL == 0  # else there are no parts, only the whole
         self._rec: Any = None
+        self._stillness = Stillness()
 
     @property
     def settled(self) -> bool:
@@ -45,11 +67,25 @@ class Canvas:
     def area(self) -> int:
         return self.size[0] * self.size[1]
 
-    def alpha(self, frame: Frame) -> Array:
-        """Alpha of the whole, at the network's size; its state goes on."""
-        src_sm = self.picture(frame, self.whole)
-        coef, self._rec = self.run(src_sm, self.whole)
-        return small_pha(coef, src_sm)
+    def look(self, frame: Frame, cells: Cells, *, reuse: bool = False) -> Look:
+        """reuse: of what is known, while nothing moves. It is `keep` that lets the state go on."""
+        src_sm = self.picture(frame, cells)
+        known = self._stillness.recall(cells, src_sm, frame.seconds) if reuse else None
+        coef, rec = (known, None) if known is not None else self.run(src_sm, cells)
+        return Look(cells, frame.seconds, coef, src_sm, rec)
+
+    def keep(self, look: Look) -> None:
+        """What was looked at is the state now."""
+        if look.ran:
+            self.put(look.cells, look.rec)
+            self._stillness.ran(look.cells, look.src_sm, look.seconds, look.coef)
+
+    def take_over(self, other: Canvas) -> None:
+        """The state of one of another size, resampled."""
+        height, width = self.size[1], self.size[0]
+        sizes = [(-(-height // 2**level), -(-width // 2**level)) for level in range(1, 5)]
+        states = [_resampled(state, size, self._engine.channels_last) for state, size in zip(other._rec, sizes, strict=True)]
+        self._rec = _like(other._rec, states)
 
     def picture(self, frame: Frame, cells: Cells) -> Array:
         """What the network is shown of a frame: (3, h, w) float32 in [0, 1]."""
@@ -58,12 +94,12 @@ class Canvas:
         return _picture(frame.crop(*pixels(cells, self.grid, frame)), cells.size)
 
     def run(self, src_sm: Array, cells: Cells) -> tuple[Any, Any]:
-        """Coefficients, (8, h, w) float32, an array or on a graphics card a tensor; and the next state of these cells for `keep`."""
+        """Coefficients, and the next state of these cells."""
         rec = self._rec if cells == self.whole else _like(self._rec, self._windows(cells))
         coef, rec = self._run(src_sm, rec)
         return coef, rec
 
-    def keep(self, cells: Cells, rec: Any) -> None:
+    def put(self, cells: Cells, rec: Any) -> None:
         """The cells' state becomes the whole's there."""
         if cells == self.whole:
             self._rec = rec
@@ -90,6 +126,17 @@ def _like(rec: Any, states: list[Any]) -> Any:
 def small_picture(frame: Frame, detail: int) -> Array:
     """The frame as the network takes it at that detail: (3, h, w) float32 in [0, 1], R'G'B'; in memory channels come last."""
     return _picture(frame, small_size(frame, detail))
+
+
+def _resampled(state: Any, size: Size, channels_last: bool) -> Any:
+    """A state, (1, h, w, C) or (1, C, h, w), at another (height, width), bilinearly."""
+    if isinstance(state, np.ndarray):
+        channels = state[0] if channels_last else state[0].transpose(1, 2, 0)
+        resized = cv2.resize(np.ascontiguousarray(channels), size[::-1], interpolation=cv2.INTER_LINEAR)[None]
+        return resized if channels_last else np.ascontiguousarray(resized.transpose(0, 3, 1, 2))
+    from torch.nn.functional import interpolate
+
+    return interpolate(state, size=size, mode="bilinear")
 
 
 def _picture(frame: Frame, size: Size) -> Array:

@@ -68,13 +68,18 @@ class Follower:
     def part(self, seconds: float) -> Cells:
         return self.whole if _due(seconds, self._looked, self._look_every) else self._part
 
+    @property
+    def around(self) -> Cells:
+        """The part around the bodies, whatever is to be looked at next."""
+        return self._part
+
     def glance_due(self, seconds: float) -> bool:
         return _due(seconds, self._glanced, GLANCE_EVERY) and _due(seconds, self._looked, GLANCE_EVERY)
 
     def glanced(self, pha_sm: Array, seconds: float) -> None:
         """Takes the matte of the whole picture, coarse, of any size."""
         self._glanced = seconds
-        box = _bodies(pha_sm, self.whole, CELL * pha_sm.shape[1] / self.whole.size[0])
+        box = _bodies(pha_sm, self.whole)
         if box is not None and not _within(box, self._with_a_rim(self._part)):
             self._part = self.whole
 
@@ -83,9 +88,9 @@ class Follower:
         return part.left - 1, part.top - 1, part.right + 1, part.bottom + 1
 
     def saw(self, part: Cells, pha_sm: Array, seconds: float) -> bool:
-        """Takes the matte of `part`, (h, w) in [0, 1] at the network's size. False: a body reaches the edge and may go on behind it;
-        the picture is to be looked at as a whole."""
-        box = _bodies(pha_sm, part, CELL)
+        """Takes the matte of `part`, (h, w) in [0, 1], of any size. False: a body reaches the edge and may go on behind it; the picture is
+        to be looked at as a whole."""
+        box = _bodies(pha_sm, part)
         if part == self.whole:
             self._looked = seconds
         elif box is None or self._reaches_edge(box, part):
@@ -143,8 +148,8 @@ def _due(seconds: float, last: float, every: float) -> bool:
     return not 0 <= seconds - last < every
 
 
-def _bodies(pha_sm: Array, part: Cells, cell: float) -> Box | None:
-    """The box around all that is somebody, in cells of the whole picture; None where nobody is. cell: its side in pha_sm's pixels."""
+def _bodies(pha_sm: Array, part: Cells) -> Box | None:
+    """The box around all that is somebody, in cells of the whole picture; None where nobody is."""
     height, width = pha_sm.shape
     patches = cv2.resize(pha_sm, (max(1, width // _PATCH), max(1, height // _PATCH)), interpolation=cv2.INTER_AREA)
     _, _, stats, _ = cv2.connectedComponentsWithStats((patches > _SEEN).astype(np.uint8))
@@ -153,7 +158,7 @@ def _bodies(pha_sm: Array, part: Cells, cell: float) -> Box | None:
         return None
     left, top = found[:, 0].min(), found[:, 1].min()
     right, bottom = (found[:, 0] + found[:, 2]).max(), (found[:, 1] + found[:, 3]).max()
-    unit = _PATCH / cell
+    unit = _PATCH * (part.right - part.left) / width  # a patch, in cells
     return part.left + left * unit, part.top + top * unit, part.left + right * unit, part.top + bottom * unit
 
 

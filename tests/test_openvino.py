@@ -1,0 +1,93 @@
+"""What only the OpenVINO engine has: two precisions in one network, and what becomes of it where these are not to be had."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_person import drawn_source
+
+from livematte import weights
+from livematte.engines import open_engine, openvino_engine
+from livematte.engines.openvino_engine import OpenVinoEngine, multiplies_bf16
+from livematte.engines.openvino_graph import build
+from livematte.engines.openvino_ir import marked
+from livematte.errors import EngineError
+
+SIZE = (128, 96)
+
+
+@pytest.fixture
+def in_bf16() -> None:
+    if not multiplies_bf16():
+        pytest.skip("this processor does not multiply bf16")
+
+
+def three_steps(engine: OpenVinoEngine) -> np.ndarray:
+    coef, rec = engine.run(drawn_source(SIZE, 0), None)
+    for step in (1, 2):
+        coef, rec = engine.run(drawn_source(SIZE, step), rec)
+    return coef
+
+
+def engine_of(path: Path, precision: str) -> OpenVinoEngine:
+    return OpenVinoEngine(path, precision=precision, threads=1)
+
+
+def test_a_model_read_back_from_its_text_is_the_same(rvm_path: Path) -> None:
+    import openvino
+
+    model, exact = build(weights.arrays(rvm_path), 96, 128)
+    text, constants = marked(model, exact)
+    core = openvino.Core()
+    again = core.read_model(text, openvino.Tensor(constants))
+    rng = np.random.default_rng(0)
+    inputs = {port.get_any_name(): rng.random(tuple(port.shape), np.float32) for port in model.inputs}
+    here, there = (core.compile_model(m, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(inputs) for m in (model, again))
+    for name in ("coef", "r1o", "r2o", "r3o", "r4o"):
+        np.testing.assert_allclose(here[name], there[name], atol=1e-5)
+    names = {op.get_friendly_name() for op in again.get_ops() if "DisablePrecisionConversion_0" in op.get_rt_info()}
+    assert names == exact
+
+
+@pytest.mark.usefixtures("in_bf16")
+def test_what_bf16_would_spoil_stays_exact(rvm_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = three_steps(engine_of(rvm_path, "fp32"))
+    mixed = three_steps(engine_of(rvm_path, "bf16"))
+    monkeypatch.setattr("livematte.engines.openvino_ir.marked", lambda model, names: marked(model, ()))
+    monkeypatch.setattr(openvino_engine, "_check_exact", lambda compiled, names: None)
+    coarse = three_steps(engine_of(rvm_path, "bf16"))
+    grey = drawn_source(SIZE, 2).mean(0)
+    pha, by_mixed, by_coarse = (np.clip(coef[3] * grey + coef[7], 0, 1) for coef in (exact, mixed, coarse))
+    assert 0 < np.abs(by_mixed - pha).mean() < 0.6 * np.abs(by_coarse - pha).mean()
+
+
+@pytest.mark.usefixtures("in_bf16")
+def test_marks_that_are_not_heeded_are_noticed(rvm_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """As by a version that knows them no more: then all is computed in fp32, and that is said once."""
+    monkeypatch.setattr("livematte.engines.openvino_ir.marked", lambda model, names: marked(model, ()))
+    engine = engine_of(rvm_path, "bf16")
+    with caplog.at_level(logging.WARNING):
+        coef = three_steps(engine)
+        engine.run(drawn_source((96, 64)), None)
+    assert engine.describe == "openvino on cpu, fp32, 1 threads"
+    assert len(caplog.records) == 1
+    assert "cannot mix bf16 and fp32 here, fp32 is used" in caplog.text
+    np.testing.assert_array_equal(coef, three_steps(engine_of(rvm_path, "fp32")))
+
+
+def test_bf16_that_is_not_here(rvm_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_engine, "multiplies_bf16", lambda: False)
+    with pytest.raises(EngineError, match="got precision bf16, which this processor does not multiply; wanted fp32"):
+        open_engine(rvm_path, device="cpu", precision="bf16")
+    assert open_engine(rvm_path, device="cpu").precision == "fp32"
+
+
+def test_a_size_that_is_prepared_is_the_one_that_is_run(rvm_path: Path) -> None:
+    engine = engine_of(rvm_path, "fp32")
+    while not engine.ready(96, 128):
+        pass
+    prepared = three_steps(engine)
+    np.testing.assert_array_equal(prepared, three_steps(engine_of(rvm_path, "fp32")))
