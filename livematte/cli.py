@@ -136,14 +136,14 @@ def _parser() -> argparse.ArgumentParser:
 def _add_matting(add: Callable[..., Any]) -> None:
     add("-m", "--model", metavar="NAME", help="a name from `livematte models`, or an .onnx or .pth file (rvm-mobilenetv3)")
     add("--weights", metavar="PATH", help="where the model's file lies")
-    add("--detail", metavar="PX", help="longest side of the network's picture (auto: 512); 768 or more for people far away")
-    add("--follow", metavar="HOW", help="auto: run the network where people are (default); off: always on the whole picture")
+    add("--detail", metavar="PX", help="pixels that people are given, on the longer side (auto: 512, or what costs less)")
+    add("--follow", metavar="HOW", help="auto: run the network where people are (default); off: on the whole picture, --detail is of that")
     add("--choke", metavar="PX", help="shrink the matte by so many pixels; negative grows it")
     add("--feather", metavar="PX", help="soften its edge")
     add("--smooth", metavar="SECONDS", help="let still parts settle over so long; moving ones follow at once (0)")
     add("--alpha", metavar="KIND", help="straight (default) or premultiplied")
     add("--device", metavar="DEV", help="auto, cpu, cuda, cuda:1, mps, xpu")
-    add("--precision", metavar="P", help="auto, fp32, fp16, bf16")
+    add("--precision", metavar="P", help="auto, fp32, fp16, bf16, int8")
     add("--runtime", metavar="R", help="auto, openvino, onnxruntime, torch")
     add("--threads", metavar="N", help="CPU threads for the network (all cores)")
 

@@ -82,7 +82,7 @@ class Settings(BaseModel):
     model: str = "rvm-mobilenetv3"
     weights: Path | None = None
     device: str = "auto"
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
     runtime: Literal["auto", "openvino", "onnxruntime", "torch"] = "auto"
     threads: int | None = Field(None, ge=1, le=256)
     detail: Annotated[int | None, BeforeValidator(_detail)] = Field(None, ge=64, le=4096)

@@ -102,7 +102,7 @@ OPTIONS = [
     ("-m damaged.pth", 1, r"damaged\.pth is damaged"),
     ("--device warp", 2, "unknown device 'warp'; wanted auto, cpu, cuda"),
     (f"--device {ABSENT}", 1, f"got device {ABSENT}, but torch .* finds none here; wanted one of: .*cpu"),
-    ("--precision int8", 2, "--precision: got 'int8', wanted auto, fp32, fp16 or bf16"),
+    ("--precision int4", 2, "--precision: got 'int4', wanted auto, fp32, fp16, bf16 or int8"),
     ("--runtime tf", 2, "--runtime: got 'tf', wanted auto, openvino, onnxruntime or torch"),
     ("--threads 0", 2, "--threads: got '0', wanted greater than or equal to 1"),
     ("--detail 7", 2, "--detail: got '7', wanted greater than or equal to 64"),

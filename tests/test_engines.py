@@ -132,7 +132,9 @@ def test_absent_device(rvm_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_absent_precision(rvm_path: Path) -> None:
     with pytest.raises(EngineError, match="got precision fp16, which cpu does not have; wanted one of: fp32, bf16"):
         open_engine(rvm_path, device="cpu", precision="fp16", runtime="torch")
-    with pytest.raises(EngineError, match="openvino runs on cpu in fp32 or bf16; got cpu in fp16\nTry --runtime torch"):
+    with pytest.raises(EngineError, match="got precision int8, which cpu does not have"):
+        open_engine(rvm_path, device="cpu", precision="int8", runtime="torch")
+    with pytest.raises(EngineError, match="openvino runs on cpu in fp32, bf16 or int8; got cpu in fp16\nTry --runtime torch"):
         open_engine(rvm_path, device="cpu", precision="fp16")
 
 
@@ -142,7 +144,7 @@ def test_absent_precision(rvm_path: Path) -> None:
         ({"device": "gpu"}, "unknown device 'gpu'; wanted auto, cpu, cuda"),
         ({"device": "cpu:1"}, "unknown device"),
         ({"device": "cuda:"}, "unknown device"),
-        ({"precision": "int8"}, "unknown precision 'int8'; wanted one of auto, fp32, fp16, bf16"),
+        ({"precision": "int4"}, "unknown precision 'int4'; wanted one of auto, fp32, fp16, bf16, int8"),
         ({"runtime": "tensorrt"}, "unknown runtime 'tensorrt'; wanted one of auto, openvino, onnxruntime, torch"),
     ],
 )

@@ -12,7 +12,7 @@ from drawn_person import drawn_source
 from livematte import weights
 from livematte.engines import open_engine, openvino_engine
 from livematte.engines.openvino_engine import OpenVinoEngine, multiplies_bf16
-from livematte.engines.openvino_graph import build
+from livematte.engines.openvino_graph import RANGES, build
 from livematte.engines.openvino_ir import marked
 from livematte.errors import EngineError
 
@@ -91,3 +91,16 @@ def test_a_size_that_is_prepared_is_the_one_that_is_run(rvm_path: Path) -> None:
         pass
     prepared = three_steps(engine)
     np.testing.assert_array_equal(prepared, three_steps(engine_of(rvm_path, "fp32")))
+
+
+def test_int8_is_near_fp32(rvm_path: Path) -> None:
+    exact, coarse = (three_steps(engine_of(rvm_path, precision)) for precision in ("fp32", "int8"))
+    grey = drawn_source(SIZE, 2).mean(0)
+    pha, by_int8 = (np.clip(coef[3] * grey + coef[7], 0, 1) for coef in (exact, coarse))
+    assert pha.mean() > 0.15
+    assert 0 < np.abs(by_int8 - pha).mean() < 0.02  # 256 levels between the ends; on real clips 7e-4 was measured
+
+
+def test_each_range_is_of_a_convolution_of_the_decoder(rvm_path: Path) -> None:
+    names = {name.removesuffix(".weight") for name, array in weights.arrays(rvm_path).items() if array.ndim == 4}
+    assert set(RANGES) == {name for name in names if name.startswith("decoder.")}

@@ -15,7 +15,7 @@ from livematte.settings import Settings, make_settings
     ("values", "message"),
     [
         ({"view": "sideways"}, r"--view: got 'sideways', wanted auto, composite, cutout, alpha, foreground or triptych"),
-        ({"precision": "fp8"}, r"--precision: got 'fp8', wanted auto, fp32, fp16 or bf16"),
+        ({"precision": "fp8"}, r"--precision: got 'fp8', wanted auto, fp32, fp16, bf16 or int8"),
         ({"runtime": "tvm"}, r"--runtime: got 'tvm', wanted auto, openvino, onnxruntime or torch"),
         ({"alpha": "yes"}, r"--alpha: got 'yes', wanted straight or premultiplied"),
         ({"threads": "0"}, r"--threads: got '0', wanted greater than or equal to 1"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
 RUNTIMES = ("auto", "openvino", "onnxruntime", "torch")
 
 
@@ -69,7 +69,7 @@ def open_engine(path: Path, *, device: str = "auto", precision: str = "auto", ru
     """The engine for a weights file (weights.resolve).
 
     device: "auto" is the first there of cuda, mps, xpu, cpu; "cuda:1" names one of several. precision: "auto" is fp16 on cuda and mps,
-    bf16 on a CPU that multiplies it, else fp32. runtime: "auto" is openvino on a CPU, else torch. threads: None is every core that this
+    bf16 on a CPU that multiplies it, else fp32; "int8" is quicker than either and off by more (docs/performance.md). runtime: "auto" is openvino on a CPU, else torch. threads: None is every core that this
     process may use. SettingsError: an unknown word. EngineError: not here. WeightsError: a file that cannot be read.
     """
     _check_words(device, precision, runtime)
@@ -131,8 +131,8 @@ def _pick_runtime(path: Path, device: str, precision: str, runtime: str) -> str:
         raise EngineError(f"onnxruntime runs .onnx files on cpu in fp32; got {path.name} on {device} in {precision}\nTry --runtime torch")
     if runtime == "auto":
         runtime = "openvino" if device == "cpu" or (device == "auto" and not _may_have_accelerator()) else "torch"
-    if runtime == "openvino" and not (device in ("auto", "cpu") and precision in ("auto", "fp32", "bf16")):
-        raise EngineError(f"openvino runs on cpu in fp32 or bf16; got {device} in {precision}\nTry --runtime torch")
+    if runtime == "openvino" and not (device in ("auto", "cpu") and precision != "fp16"):
+        raise EngineError(f"openvino runs on cpu in fp32, bf16 or int8; got {device} in {precision}\nTry --runtime torch")
     return runtime
 
 
