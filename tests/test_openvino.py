@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +37,17 @@ def three_steps(engine: OpenVinoEngine) -> np.ndarray:
 
 def engine_of(path: Path, precision: str) -> OpenVinoEngine:
     return OpenVinoEngine(path, precision=precision, threads=1)
+
+
+def test_openvino_is_loaded_without_its_telemetry(tmp_path: Path) -> None:
+    """It would make a file in the user's home, and send who knows what."""
+    code = "import sys; from livematte.engines.openvino_engine import load_library; load_library(); print(sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert "'openvino'" in done.stdout
+    assert "openvino_telemetry" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_read_back_from_its_text_is_the_same(rvm_path: Path) -> None:

@@ -69,8 +69,9 @@ def open_engine(path: Path, *, device: str = "auto", precision: str = "auto", ru
     """The engine for a weights file (weights.resolve).
 
     device: "auto" is the first there of cuda, mps, xpu, cpu; "cuda:1" names one of several. precision: "auto" is fp16 on cuda and mps,
-    bf16 on a CPU that multiplies it, else fp32; "int8" is quicker than either and off by more (docs/performance.md). runtime: "auto" is openvino on a CPU, else torch. threads: None is every core that this
-    process may use. SettingsError: an unknown word. EngineError: not here. WeightsError: a file that cannot be read.
+    bf16 on a CPU that multiplies it, else fp32; "int8" is quicker than either and off by more (docs/performance.md). runtime: "auto" is
+    openvino on a CPU, else torch. threads: None is every core that this process may use. SettingsError: an unknown word. EngineError:
+    not here. WeightsError: a file that cannot be read.
     """
     _check_words(device, precision, runtime)
     threads = threads or available_cores()

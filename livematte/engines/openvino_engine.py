@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from livematte.engines.kept import Kept
 from livematte.errors import EngineError, WeightsError
 from livematte.weights import arrays
 
+_TELEMETRY = "openvino_telemetry"
 _log = logging.getLogger(__name__)
 
 
@@ -26,6 +28,7 @@ class OpenVinoEngine:
     device = "cpu"
 
     def __init__(self, path: Path, *, precision: str, threads: int) -> None:
+        load_library()
         self.threads = threads
         self.precision = _pick_precision(precision)
         self._numbers = arrays(path)
@@ -93,9 +96,20 @@ class OpenVinoEngine:
 
 
 def load_library() -> None:
-    """Imports what runs the network, which may hold all other threads for a moment."""
+    """Imports what runs the network, which may hold all other threads for a moment. Its telemetry stays out: where that cannot be imported,
+    OpenVINO does without, and no file is made in the user's home."""
     import onnx  # noqa: F401
-    import openvino  # noqa: F401
+
+    if "openvino" in sys.modules:
+        return
+    before = sys.modules.get(_TELEMETRY)
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # which makes its import an ImportError
+    try:
+        import openvino  # noqa: F401
+    finally:
+        del sys.modules[_TELEMETRY]
+        if before is not None:
+            sys.modules[_TELEMETRY] = before
 
 
 def multiplies_bf16() -> bool:
