@@ -23,17 +23,21 @@ def Matter(  # noqa: N802 - to its user it is the class whose step() makes matte
     *,
     device: str = "auto",
     precision: str = "auto",
+    runtime: str = "auto",
     detail: int | None = None,
+    follow: bool = True,
     weights: str | Path | None = None,
     threads: int | None = None,
 ) -> RecurrentMatter:
     """A matter ready to step(frame) -> Matte(pha, fgr), frames in order; reset() between clips.
 
     model: a name that `livematte models` lists, or a file. device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". precision: "auto",
-    "fp32", "fp16", "bf16". detail: longest side of the network's picture, None = 512. weights: where the model's file lies; it is
-    fetched into the user's cache where it is nowhere. WeightsError, EngineError or SettingsError where it cannot be had."""
+    "fp32", "fp16", "bf16", "int8". runtime: "auto", "openvino", "onnxruntime", "torch". detail, follow: as of RecurrentMatter. weights:
+    where the model's file lies; it is fetched into the user's cache where it is nowhere. WeightsError, EngineError or SettingsError
+    where it cannot be had."""
     path = supply.resolve(model, weights=None if weights is None else Path(weights))
-    return RecurrentMatter(open_engine(path, device=device, precision=precision, threads=threads), detail=detail)
+    engine = open_engine(path, device=device, precision=precision, runtime=runtime, threads=threads)
+    return RecurrentMatter(engine, detail=detail, follow=follow)
 
 
 def matte_image(rgb: NDArray[np.uint8], *, matter: RecurrentMatter | None = None) -> NDArray[np.float32]:

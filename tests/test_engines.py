@@ -134,7 +134,7 @@ def test_absent_precision(rvm_path: Path) -> None:
         open_engine(rvm_path, device="cpu", precision="fp16", runtime="torch")
     with pytest.raises(EngineError, match="got precision int8, which cpu does not have"):
         open_engine(rvm_path, device="cpu", precision="int8", runtime="torch")
-    with pytest.raises(EngineError, match="openvino runs on cpu in fp32, bf16 or int8; got cpu in fp16\nTry --runtime torch"):
+    with pytest.raises(EngineError, match="openvino runs on cpu in fp32, bf16 or int8; got cpu in fp16\nTry --precision bf16 or fp32"):
         open_engine(rvm_path, device="cpu", precision="fp16")
 
 

@@ -128,6 +128,20 @@ def test_a_glance_at_whom_is_followed_changes_nothing() -> None:
     assert follower.part(0.5) == part
 
 
+def test_a_glance_of_another_shape_is_measured_on_both_sides() -> None:
+    """3:2, whose glance is snapped to other sides than its part: feet on the bottom edge are no body elsewhere."""
+    follower = Follower((64, 42), glances=True)
+    seen = np.zeros((42 * CELL, 64 * CELL), np.float32)
+    seen[20 * CELL :, 24 * CELL : 36 * CELL] = 1
+    follower.saw(follower.whole, seen, 0.0)
+    part = follower.around
+    assert part != follower.whole
+    glance = np.zeros((176, 256), np.float32)
+    glance[84:, 96:144] = 1
+    follower.glanced(glance, 0.5)
+    assert follower.around == part
+
+
 def test_nobody_is_doubt() -> None:
     follower = Follower(GRID)
     watch(follower, 0.0, (10, 6, 18, 18))

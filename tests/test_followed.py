@@ -39,7 +39,7 @@ class Pictures:
     """An engine that remembers the pictures' sizes."""
 
     def __init__(self, engine: Engine) -> None:
-        self.device, self.channels_last, self.ready = engine.device, engine.channels_last, engine.ready
+        self.device, self.channels_last, self.ready, self.making = engine.device, engine.channels_last, engine.ready, False
         self._engine = engine
         self.sizes: list[tuple[int, int]] = []
 

@@ -127,6 +127,15 @@ def test_a_flash_costs_one_start(matter: Matters, monkeypatch: pytest.MonkeyPatc
     assert unprimed == 2  # the clip's first frame and the flash's
 
 
+def test_frames_without_times_are_looked_at_as_a_whole_and_each(engine: Engine) -> None:
+    """Nobody knows when to look round again, or how old what is known is."""
+    timeless = RecurrentMatter(engine, detail=128)
+    for _ in range(20):
+        _, region = timeless._run(replace(picture(0, (512, 288)), pts=None))
+        assert region is None
+        assert timeless.ran
+
+
 def test_priming_begins_anew(matter: Matters) -> None:
     used = matter()
     phas(used, clip(3))

@@ -80,9 +80,11 @@ def test_two_parts_are_remembered_and_other_cells_are_other_pictures() -> None:
     stillness.ran(others[0], plain(), 0.0, COEF + 1)
     assert stillness.recall(CELLS, plain(), 0.1) is COEF
     assert stillness.recall(others[1], plain(), 0.1) is None
+    stillness.ran(CELLS, plain(), 0.0, COEF)
+    assert stillness.recall(others[0], plain(), 0.1) is not None, "whole, part, whole: both are known"
     stillness.ran(others[1], plain(), 0.0, COEF + 2)
-    assert stillness.recall(CELLS, plain(), 0.1) is None
-    assert stillness.recall(others[0], plain(), 0.1) is not None
+    assert stillness.recall(others[0], plain(), 0.1) is None
+    assert stillness.recall(CELLS, plain(), 0.1) is COEF
 
 
 # in the matter, with the real network

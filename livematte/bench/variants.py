@@ -149,6 +149,10 @@ class _Heard:
     def ready(self, height: int, width: int) -> bool:
         return self._engine.ready(height, width)
 
+    @property
+    def making(self) -> bool:
+        return self._engine.making
+
     def close(self) -> None:
         self._engine.close()
 

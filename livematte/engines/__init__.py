@@ -27,7 +27,7 @@ RUNTIMES = ("auto", "openvino", "onnxruntime", "torch")
 
 
 class Engine(Protocol):
-    """A network ready to run. device: "cpu", "cuda:0", …; precision: "fp32", "fp16" or "bf16"; threads: of the CPU.
+    """A network ready to run. device: "cpu", "cuda:0", …; precision: "fp32", "fp16", "bf16" or "int8"; threads: of the CPU.
 
     channels_last: how the four states in `rec` lie, (1, h, w, C) rather than (1, C, h, w)."""
 
@@ -50,6 +50,11 @@ class Engine(Protocol):
 
     def ready(self, height: int, width: int) -> bool:
         """Whether a picture of that size runs at once. If not, the network is made for it in the background, and some 0.3 s later is."""
+        ...
+
+    @property
+    def making(self) -> bool:
+        """Whether a network is being made in the background, which slows the one that runs."""
         ...
 
     def close(self) -> None:
@@ -131,9 +136,12 @@ def _pick_runtime(path: Path, device: str, precision: str, runtime: str) -> str:
     if runtime == "onnxruntime" and not (path.suffix == ".onnx" and device in ("auto", "cpu") and precision in ("auto", "fp32")):
         raise EngineError(f"onnxruntime runs .onnx files on cpu in fp32; got {path.name} on {device} in {precision}\nTry --runtime torch")
     if runtime == "auto":
-        runtime = "openvino" if device == "cpu" or (device == "auto" and not _may_have_accelerator()) else "torch"
+        # Nothing else has int8, so who asks for it means the CPU.
+        on_cpu = device == "cpu" or (device == "auto" and (precision == "int8" or not _may_have_accelerator()))
+        runtime = "openvino" if on_cpu else "torch"
     if runtime == "openvino" and not (device in ("auto", "cpu") and precision != "fp16"):
-        raise EngineError(f"openvino runs on cpu in fp32, bf16 or int8; got {device} in {precision}\nTry --runtime torch")
+        hint = "--precision bf16 or fp32" if device in ("auto", "cpu") else "--runtime torch"
+        raise EngineError(f"openvino runs on cpu in fp32, bf16 or int8; got {device} in {precision}\nTry {hint}")
     return runtime
 
 

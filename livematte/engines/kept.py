@@ -21,46 +21,57 @@ class Kept(Generic[Made]):
 
     def get(self, size: Sides) -> Made:
         if size not in self._made:
-            ahead = self._ahead if self._ahead and self._ahead.size == size else _Ahead(self._make, size)
-            made = ahead.result()
-            while len(self._made) >= _KEPT:
-                self._made.popitem(last=False)
-            self._made[size] = made
-            self._ahead = None
+            self._keep(size, self._take_ahead() if self._ahead and self._ahead.size == size else self._make(size))
         self._made.move_to_end(size)
         return self._made[size]
+
+    def _keep(self, size: Sides, made: Made) -> None:
+        while len(self._made) >= _KEPT:
+            self._made.popitem(last=False)
+        self._made[size] = made
+
+    def _take_ahead(self) -> Made:
+        """What was made in the background, which is waited for; a failure is forgotten with it."""
+        assert self._ahead is not None
+        ahead, self._ahead = self._ahead, None
+        return ahead.result()
 
     def ready(self, size: Sides) -> bool:
         """Whether get(size) need not wait. If not, it is made in the meantime, where nothing else is."""
         if size in self._made:
             return True
-        if self._ahead is None or (self._ahead.done and self._ahead.size != size):
+        if self._ahead is not None and self._ahead.done and self._ahead.size != size:
+            self._keep(self._ahead.size, self._take_ahead())
+        if self._ahead is None:
             self._ahead = _Ahead(self._make, size)
-            self._ahead.start()
         return self._ahead.size == size and self._ahead.done
 
+    @property
+    def making(self) -> bool:
+        """Whether something is being made in the background, and takes the cores' time."""
+        return self._ahead is not None and not self._ahead.done
+
     def clear(self) -> None:
+        if self._ahead is not None:
+            self._ahead.join()  # or the program might end under it
         self._made.clear()
         self._ahead = None
 
 
 class _Ahead(Generic[Made]):
-    """One thing that is made in a thread of its own, once it is started."""
+    """One thing that is made in a thread of its own."""
 
     def __init__(self, make: Callable[[Sides], Made], size: Sides) -> None:
         self.size = size
         self._make = make
         self._made: list[Made] = []
         self._error: Exception | None = None
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="making a network", daemon=True)
         self._thread.start()
 
     @property
     def done(self) -> bool:
-        return self._thread is not None and not self._thread.is_alive()
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         try:
@@ -68,10 +79,11 @@ class _Ahead(Generic[Made]):
         except Exception as error:  # noqa: BLE001 - raised where it is asked for
             self._error = error
 
-    def result(self) -> Made:
-        if self._thread is None:
-            return self._make(self.size)
+    def join(self) -> None:
         self._thread.join()
+
+    def result(self) -> Made:
+        self.join()
         if self._error is not None:
             raise self._error
         return self._made[0]

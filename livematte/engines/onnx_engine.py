@@ -53,6 +53,10 @@ class OnnxEngine:
     def ready(self, height: int, width: int) -> bool:
         return self._sessions.ready((height, width))
 
+    @property
+    def making(self) -> bool:
+        return self._sessions.making
+
     def close(self) -> None:
         self._sessions.clear()
         self._graph = None
@@ -127,6 +131,8 @@ def _session(graph: Any, size: tuple[int, ...], shapes: list[tuple[int, ...]], t
     load_library()
     import onnxruntime
 
+    graph, shared = type(graph)(), graph
+    graph.CopyFrom(shared)  # another thread may be making a session of it, for another size
     for value, shape in zip(graph.graph.input, [(1, 3, *size), *shapes], strict=True):
         dims = value.type.tensor_type.shape.dim
         del dims[:]

@@ -69,9 +69,13 @@ class OpenVinoEngine:
     def ready(self, height: int, width: int) -> bool:
         return self._requests.ready((height, width))
 
+    @property
+    def making(self) -> bool:
+        return self._requests.making
+
     def close(self) -> None:
         self._requests.clear()
-        self._numbers = {}
+        self._numbers.clear()
 
     def _build(self, height: int, width: int) -> tuple[Any, set[str]]:
         from livematte.engines.openvino_graph import build

@@ -77,6 +77,10 @@ class TorchEngine:
     def ready(self, height: int, width: int) -> bool:
         return True
 
+    @property
+    def making(self) -> bool:
+        return False
+
     def close(self) -> None:
         self._step = self._before = None
 

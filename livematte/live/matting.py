@@ -83,7 +83,7 @@ class Matting:
         matte = matter.step(captured.frame)
         seconds = time.perf_counter() - began
         self._times.note("network", seconds)
-        if getattr(matter, "ran", True):  # a picture that did not change says nothing of what the next one costs
+        if getattr(matter, "representative", True):
             self._ladder.measured(seconds)
         self._board.stale_after = min(_LONGEST_STALE, max(STALE_AFTER, _STALE_FRAMES * seconds))
         return Matted(captured, matte)

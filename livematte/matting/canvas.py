@@ -49,7 +49,6 @@ class Canvas:
         self.size = size
         self.grid = (size[0] // CELL, size[1] // CELL)
         self.whole = Cells(0, 0, *self.grid)
-        self.divides = size[0] % CELL == size[1] % CELL == 0  # else there are no parts, only the whole
         self._rec: Any = None
         self._stillness = Stillness()
 
@@ -80,12 +79,15 @@ class Canvas:
             self.put(look.cells, look.rec)
             self._stillness.ran(look.cells, look.src_sm, look.seconds, look.coef)
 
-    def take_over(self, other: Canvas) -> None:
-        """The state of one of another size, resampled."""
+    def take_over(self, other: Canvas, *, but: Cells | None = None) -> None:
+        """The state of one of another size, resampled. but: cells that keep their own."""
         height, width = self.size[1], self.size[0]
         sizes = [(-(-height // 2**level), -(-width // 2**level)) for level in range(1, 5)]
         states = [_resampled(state, size, self._engine.channels_last) for state, size in zip(other._rec, sizes, strict=True)]
-        self._rec = _like(other._rec, states)
+        before, self._rec = self._rec, _like(other._rec, states)
+        if but is not None and but != self.whole:
+            for window, state in zip(self._windows(but), self._windows(but, of=before), strict=True):
+                window[...] = state
 
     def picture(self, frame: Frame, cells: Cells) -> Array:
         """What the network is shown of a frame: (3, h, w) float32 in [0, 1]."""
@@ -107,10 +109,10 @@ class Canvas:
         for window, state in zip(self._windows(cells), rec, strict=True):
             window[...] = state
 
-    def _windows(self, cells: Cells) -> list[Any]:
+    def _windows(self, cells: Cells, *, of: Any = None) -> list[Any]:
         """Views of the four states, at 1/2 … 1/16, where the cells lie."""
         windows = []
-        for level, state in enumerate(self._rec):
+        for level, state in enumerate(self._rec if of is None else of):
             scale = CELL >> (level + 1)
             rows = slice(cells.top * scale, cells.bottom * scale)
             columns = slice(cells.left * scale, cells.right * scale)
@@ -167,14 +169,13 @@ def on_card(engine: Engine) -> bool:
 def small_pha(coef: Any, src_sm: Array) -> Array:
     """Alpha at the network's size, (h, w) float32 in [0, 1]. Of coefficients on a card it waits for them."""
     grey = cv2.transform(np.ascontiguousarray(src_sm.transpose(1, 2, 0)), _MEAN)
-    slope, offset = (coef[3], coef[7]) if isinstance(coef, np.ndarray) else _fetched(coef)
+    if isinstance(coef, np.ndarray):
+        slope, offset = coef[3], coef[7]
+    else:
+        from livematte.engines.transfers import download  # torch, which a CUDA engine has loaded by now
+
+        slope, offset = download([coef[3], coef[7]])
     return np.clip(slope * grey + offset, 0, 1)
-
-
-def _fetched(coef: Any) -> tuple[Array, Array]:
-    from livematte.matting.device import alpha_lines  # torch, which a CUDA engine has loaded by now
-
-    return alpha_lines(coef)
 
 
 _MEAN = np.full((1, 3), 1 / 3, np.float32)

@@ -143,11 +143,5 @@ class DeviceMatte(Matte):
             return blended(self.fgr, bgr, self.pha)
 
 
-def alpha_lines(coef: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A and b of alpha, (h, w) each, fetched from the device once the network is done with them."""
-    slope, offset = download([coef[3], coef[7]])
-    return slope, offset
-
-
 def _same(one: tuple[Plane, ...], other: tuple[Plane, ...]) -> bool:
     return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))

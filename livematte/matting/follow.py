@@ -158,8 +158,8 @@ def _bodies(pha_sm: Array, part: Cells) -> Box | None:
         return None
     left, top = found[:, 0].min(), found[:, 1].min()
     right, bottom = (found[:, 0] + found[:, 2]).max(), (found[:, 1] + found[:, 3]).max()
-    unit = _PATCH * (part.right - part.left) / width  # a patch, in cells
-    return part.left + left * unit, part.top + top * unit, part.left + right * unit, part.top + bottom * unit
+    across, down = (part.right - part.left) / patches.shape[1], (part.bottom - part.top) / patches.shape[0]  # a patch, in cells
+    return part.left + left * across, part.top + top * down, part.left + right * across, part.top + bottom * down
 
 
 def _union(boxes: list[Box]) -> Box:

@@ -58,6 +58,7 @@ class FollowedScene:
 
     def step(self, frame: Frame, *, reuse: bool, waits: bool) -> tuple[Any, Pixels | None]:
         """Coefficients, and the pixels that they are of; None for all."""
+        self.ran = False
         cells, coef = self._wanted(frame, waits), None
         if cells == self._near.whole:
             coef = self._look_at_all(frame, reuse=reuse)
@@ -79,6 +80,7 @@ class FollowedScene:
             return follower.whole
         look = glance.look(frame, glance.whole)
         glance.keep(look)
+        self.ran = True
         follower.glanced(look.pha_sm, seconds)
         return follower.part(seconds)
 
@@ -86,8 +88,10 @@ class FollowedScene:
         """Coefficients of the whole."""
         look = self._wide.look(frame, self._wide.whole, reuse=reuse)
         self._wide.keep(look)
-        self.ran = look.ran
+        self.ran |= look.ran
         if look.ran:
+            if self._near is not self._wide:
+                self._near.take_over(self._wide, but=self._follower.around)
             self._follower.saw(self._follower.whole, look.pha_sm, look.seconds)
             self._suit(frame, look)
         return look.coef
@@ -95,10 +99,10 @@ class FollowedScene:
     def _look_at(self, frame: Frame, cells: Cells, *, reuse: bool) -> Any | None:
         """Coefficients of a part; None where a body may go on outside of it."""
         look = self._near.look(frame, cells, reuse=reuse)
+        self.ran |= look.ran
         if look.ran and not self._follower.saw(cells, look.pha_sm, look.seconds):
             return None
         self._near.keep(look)
-        self.ran = look.ran
         return look.coef
 
     def _suit(self, frame: Frame, look: Look) -> None:

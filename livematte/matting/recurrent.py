@@ -21,10 +21,10 @@ AUTO_DETAIL = 512  # the paper's inner resolution for HD: the longest side at wh
 
 
 class RecurrentMatter:
-    """A Matter. detail: longest side of the network's picture in pixels, None = 512; more helps full-body shots, and costs time.
+    """A Matter. detail: pixels on the longest side of what the network sees, None = 512; more helps full-body shots, and costs time.
 
-    follow: the network is run on the part of the picture where people are (follow.py), and `detail` is what that part is given, at no
-    more cost than the whole at that detail; by itself (None), at 0.6 of it. reuse: and not at all while nothing moves (still.py).
+    follow: it sees the part of the picture where people are (follow.py), at no more cost than the whole at that detail; where detail is
+    None, at 0.6 of it at most. reuse: and not at all while nothing moves (still.py).
     waits: for the network to be made for a size that is new, which takes 0.3 s; else the whole picture is looked at meanwhile.
     ran: whether the network was run for the last frame."""
 
@@ -68,10 +68,15 @@ class RecurrentMatter:
         width, height = small_size(frame, detail)
         return self.engine.ready(height, width)
 
+    @property
+    def representative(self) -> bool:
+        """Whether what the last frame took says what the next ones will."""
+        return self.ran and not self.engine.making
+
     def _run(self, frame: Frame) -> tuple[Any, Pixels | None]:
         """Coefficients, and the pixels that they are of; None for all."""
         scene = self._scene_of(frame)
-        coef, region = scene.step(frame, reuse=self._reuse, waits=self._waits)
+        coef, region = scene.step(frame, reuse=self._reuse and frame.pts is not None, waits=self._waits)
         self.ran = scene.ran
         return coef, region
 
@@ -79,7 +84,9 @@ class RecurrentMatter:
         """The one there is, or a new one where one begins."""
         size = small_size(frame, self.detail)
         if self._scene is None or self._scene.size != size:
-            self._scene = self._new_scene(frame, follow=self._follow and size[0] % CELL == size[1] % CELL == 0)
+            # Without times nobody knows when to look round again.
+            follow = self._follow and frame.pts is not None and size[0] % CELL == size[1] % CELL == 0
+            self._scene = self._new_scene(frame, follow=follow)
         return self._scene
 
     def _new_scene(self, frame: Frame, *, follow: bool) -> FollowedScene | WholeScene:

@@ -29,7 +29,7 @@ class _Seen(NamedTuple):
 
 
 class Stillness:
-    """For one scene. Two pictures are remembered: the part that is followed, and the whole."""
+    """For one scene. Two pictures are remembered: a look at the whole must not cost what is known of the part."""
 
     def __init__(self) -> None:
         self._seen: dict[Cells, _Seen] = {}
@@ -44,7 +44,8 @@ class Stillness:
 
     def ran(self, cells: Cells, src_sm: Array, seconds: float, coef: Any) -> None:
         self._runs += 1
-        self._seen = {known: seen for known, seen in list(self._seen.items())[-1:] if known != cells}
+        others = [(known, seen) for known, seen in self._seen.items() if known != cells]
+        self._seen = dict(others[-1:])
         self._seen[cells] = _Seen(seconds, _patches(src_sm), coef)
 
 
