@@ -177,9 +177,12 @@ def _open_engine(settings: Settings, fetching: Progress | None) -> Engine:
     return open_engine(path, device=settings.device, precision=settings.precision, runtime=settings.runtime, threads=settings.threads)
 
 
-def make_matter(engine: Engine, settings: Settings, *, waits: bool = True, reuse: bool = True) -> RecurrentMatter:
-    """The matter that a job with these settings makes of its engine. waits, reuse: as of RecurrentMatter."""
-    return RecurrentMatter(engine, detail=settings.detail, follow=settings.follow == "auto", reuse=reuse, waits=waits)
+def make_matter(engine: Engine, settings: Settings, *, live: bool = False, reuse: bool = True) -> RecurrentMatter:
+    """The matter that a job with these settings makes of its engine. reuse: as of RecurrentMatter.
+
+    live: it waits for nothing, and a part costs less than the whole, whatever detail is asked for, which the job sets by itself."""
+    detail = None if live else settings.detail
+    return RecurrentMatter(engine, detail=detail, follow=settings.follow == "auto", reuse=reuse, waits=not live)
 
 
 def _open_sinks(settings: Settings, info: SourceInfo, stack: ExitStack) -> list[Sink]:

@@ -103,7 +103,7 @@ class LiveJob:
             runtime=asked.runtime,
             threads=asked.threads,
         )
-        return make_matter(self.engine, asked, waits=False)
+        return make_matter(self.engine, asked, live=True)
 
     def _close_engine(self) -> None:
         if self.engine is not None:

@@ -107,7 +107,7 @@ def _pipeline(asked: dict[str, Any], driver: Driver, *, first: Camera | None, **
     settings = Choice(**asked["values"]).settings()
 
     def network() -> Matter:
-        return make_matter(open_chosen(settings), settings, waits=False)
+        return make_matter(open_chosen(settings), settings, live=True)
 
     return LivePipeline(
         lambda: first,  # type: ignore[arg-type, return-value]  # nobody opens a camera where there is none

@@ -9,8 +9,8 @@ TIME_BASE = Fraction(1, 90_000)  # of all frames of a live job; MPEG's, and fine
 _LARGEST_STEP = 1.0  # seconds by which a source's clock may fall behind ours before it is set anew
 _AHEAD = 0.01  # seconds by which its clock may run ahead: the unrest of arrivals
 _MARGIN = 0.004  # seconds that a picture should lie ready before it is sent: what the machine's own unrest takes
-_PULL, _MOST = 0.02, 0.01  # of the way to that, per picture; and at most so much of a period
-_PUSH = 0.1  # of a period, after a picture that came too late for its beat: one in thirty may, whatever the network's unrest
+_PULL, _MOST = 0.01, 0.01  # of the way to that, per picture; and at most so much of a period
+_PUSH = 0.15  # of a period, after a picture that came too late for its beat: few do then, whatever the network's unrest
 
 
 class Clock:
