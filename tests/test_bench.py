@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench_machine import MACHINE
 from commands import person_clip, run
 
 from livematte.bench import children, engines, machine, memory, places, quality, results, speed, start, timing
@@ -17,16 +18,6 @@ from livematte.bench.options import KINDS, parse
 from livematte.bench.results import Result
 from livematte.bench.tables import goal, table
 from livematte.errors import LivematteError
-
-MACHINE = {
-    "processor": "Abacus",
-    "gpu": None,
-    "cores": 2,
-    "load": 0.5,
-    "python": "3.11.7",
-    "versions": {"av": "18.1"},
-    "day": "2026-01-31",
-}
 
 
 @pytest.fixture(autouse=True)

@@ -7,22 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench_machine import MACHINE
 from commands import run
 
 from livematte.bench import compare, results
 from livematte.bench.options import SIZES, kept, parse
 from livematte.bench.results import Result
 from livematte.errors import LivematteError, SettingsError
-
-MACHINE = {
-    "processor": "Abacus",
-    "gpu": None,
-    "cores": 2,
-    "load": 0.5,
-    "python": "3.11.7",
-    "versions": {"av": "18.1"},
-    "day": "2026-01-31",
-}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from full_size import SIZES, coefficients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from media import frame as drawn_frame
@@ -19,24 +20,6 @@ from livematte.planes import pha_for
 
 MakeFrame = Callable[..., Frame]
 FORMATS = ["yuv420p", "yuv422p10le", "nv12", "p010le", "gbrp", "gray", "yuv411p", "yuv410p"]
-# (frame, coefficients): as the network has them, at its own size, a little reduced, not on whole chroma samples, odd.
-SIZES = [
-    ((160, 120), (64, 48)),
-    ((64, 48), (64, 48)),
-    ((113, 101), (96, 88)),
-    ((83, 71), (40, 36)),
-    ((63, 47), (63, 47)),
-    ((97, 19), (32, 16)),
-]
-
-
-def coefficients(size: Size, seed: int, *, cells: int = 4) -> np.ndarray:
-    """(8, h, w) float32, smooth, with alpha 0 and 1 over wide areas and a foreground residual of a tenth."""
-    rng = np.random.default_rng(seed)
-    scales = np.array([0.2, 0.2, 0.2, 1.5, 0.1, 0.1, 0.1, 4])
-    fields = rng.uniform(-1, 1, (8, cells, cells)) * scales[:, None, None]
-    fields[7] += 0.5
-    return np.stack([cv2.resize(f.astype(np.float32), size, interpolation=cv2.INTER_CUBIC) for f in fields])
 
 
 def plain(frame: Frame, coef: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
