@@ -24,7 +24,7 @@ from livematte.look import Look
 from livematte.matting.base import Matter
 from livematte.matting.scenes import mattes
 from livematte.sinks.base import Sink
-from livematte.smooth import Smoother
+from livematte.smooth import Smoother, one_frame_late
 from livematte.sources.base import Source
 
 _DEPTH = 4  # frames that wait between two threads: enough to ride out a slow one, 12 MB each side at 1080p
@@ -91,9 +91,12 @@ class Report:
 class Pipeline:
     """One run from a source through a matter to its outputs. run() may be called once; stop() from anywhere, also a signal."""
 
-    def __init__(self, source: Source, matter: Matter, outputs: Sequence[Output], look: Look, *, smooth: float = 0.0) -> None:
+    def __init__(
+        self, source: Source, matter: Matter, outputs: Sequence[Output], look: Look, *, smooth: float = 0.0, ofd: bool = False
+    ) -> None:
         self._source, self._matter, self._outputs, self._look = source, matter, outputs, look
         self._smoother = Smoother(smooth)
+        self._ofd = ofd and not source.info.still  # pictures have no neighbours in time
         self._read: Channel[Any] = Channel(_DEPTH)
         self._matted: Channel[Any] = Channel(_DEPTH)
         self.stages = [Stage("read"), Stage("matte"), Stage("write")]
@@ -163,7 +166,8 @@ class Pipeline:
 
     def _writing(self) -> None:
         stage = self.stages[2]
-        for item in stage.pull(self._matted, "encode"):
+        items = stage.pull(self._matted, "smooth" if self._ofd else "encode")
+        for item in one_frame_late(items) if self._ofd else items:
             if isinstance(item, tuple):
                 self._write(stage, *item)
                 stage.frames += 1

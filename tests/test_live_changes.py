@@ -132,7 +132,8 @@ def test_smoothing_settles_still_parts_and_begins_anew_after_a_break() -> None:
         assert all(frame.pha is None or frame.pha.max() in (0, 0.5) or frame.pha.max() > 0.9 for _, frame in screen.frames)
 
 
-def test_what_smoothing_keeps_is_never_of_the_room() -> None:
+@pytest.mark.parametrize("ofd", [False, True])
+def test_what_smoothing_keeps_is_never_of_the_room(ofd: bool) -> None:
     """A person who moves before a wall as bright as they are leaves nothing of the wall behind."""
 
     class Moves(Camera):
@@ -149,8 +150,9 @@ def test_what_smoothing_keeps_is_never_of_the_room() -> None:
             return Matte(person.astype(np.float32), frame)
 
     screen = Screen()
-    with World(Moves, ByColour, [Exit(screen, "composite", screen.again)], live=Live("#808080", smooth=1.0)) as world:
-        world.until(lambda: len(screen.frames) > 60)
+    with World(Moves, ByColour, [Exit(screen, "composite", screen.again)], live=Live("#808080", smooth=1.0), ofd=ofd) as world:
+        world.until(lambda: len(screen.frames) > 60 and world.pipeline.report().frames_matted > 20)
+    assert any((frame.planes[0] == 120).any() for _, frame in screen.frames), "nobody was shown"
     assert max(int(frame.planes[2].max()) for _, frame in screen.frames) < 190
 
 

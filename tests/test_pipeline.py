@@ -12,7 +12,7 @@ import media
 import numpy as np
 import pytest
 import written
-from fakes import Counter, Memory, Script, at, frames, outputs, run
+from fakes import Counter, Memory, Script, at, frames, number, outputs, run
 
 from livematte.background import Solid
 from livematte.frame import Frame, Matte
@@ -82,6 +82,18 @@ def test_the_look_is_applied() -> None:
     assert pha.sum() == 17  # OpenCV's disc of radius 2
     green = Solid("green").planes(media.frame(0), Matte(pha, media.frame(0)))
     np.testing.assert_array_equal(com.frames[0].planes[0][pha == 0], green[0][pha == 0])
+
+
+@pytest.mark.parametrize(("still", "ofd", "alphas"), [(False, False, [1, 0, 1]), (False, True, [1, 1, 1]), (True, True, [1, 0, 1])])
+def test_one_frame_delay_takes_flicker_out_of_clips(still: bool, ofd: bool, alphas: list[float]) -> None:
+    class Flickering(Counter):
+        def step(self, frame: Frame) -> Matte:
+            return Matte(np.full(frame.planes[0].shape, number(frame) != 1, np.float32), frame)
+
+    sink = Memory()
+    Pipeline(Script(frames(3), still=still), Flickering(), outputs(sink), Look(), ofd=ofd).run()
+    assert [frame.pts for frame in sink.frames] == [0, 1, 2]
+    assert [float(frame.pha.mean()) for frame in sink.frames if frame.pha is not None] == alphas
 
 
 @pytest.mark.parametrize(("still", "primed"), [(False, [[0, 1, 2]]), (True, [[0], [1], [2]])])

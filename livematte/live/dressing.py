@@ -11,16 +11,18 @@ from livematte.frame import Frame, Matte
 from livematte.live.board import Board
 from livematte.live.clock import Clock
 from livematte.live.controls import Controls
-from livematte.live.feed import NOBODY
+from livematte.live.feed import NOBODY, Captured
 from livematte.live.figures import Times
 from livematte.live.matting import Matted
 from livematte.live.stand_in import StandIn
 from livematte.look import Look
-from livematte.smooth import Smoother
+from livematte.smooth import OneFrameDelay, Smoother
 
 
 class Dressing:
-    """run() takes matted frames to their end, and meanwhile keeps a stand-in moving whose background moves. views: what outputs show."""
+    """run() takes matted frames to their end, and meanwhile keeps a stand-in moving whose background moves. views: what outputs show.
+
+    ofd: each frame waits for the next, and flicker is taken out (smooth.OneFrameDelay)."""
 
     def __init__(
         self,
@@ -32,10 +34,12 @@ class Dressing:
         views: Sequence[str],
         times: Times,
         tell_once: Callable[[str], None],
+        ofd: bool = False,
     ) -> None:
         self._board, self._clock, self._controls, self._stand_in = board, clock, controls, stand_in
         self._views, self._times, self._tell_once = sorted(set(views)), times, tell_once
-        self._smoother, self._smoothed = Smoother(), -1
+        self._smoother, self._epoch = Smoother(), -1
+        self._delay: OneFrameDelay[Captured] | None = OneFrameDelay(raises=False) if ofd else None
 
     def run(self, matted: Channel[Matted], period: float) -> None:
         while True:
@@ -62,20 +66,36 @@ class Dressing:
             self._stand_in.make(self._controls.look)
 
     def _dress(self, matted: Matted, look: Look) -> None:
-        (frame, taken, epoch), matte = matted
         began = time.perf_counter()
-        matte.work_out()
-        _check(matte, frame)
-        frame, shaped = look.shaped(frame, self._smooth(frame, matte, epoch))
+        matted.matte.work_out()
+        _check(matted.matte, matted.captured.frame)
+        self._begin(matted.captured.epoch)
+        due = self._due(matted)
+        if due is None:
+            return
+        (frame, taken, epoch), matte = due
+        frame, shaped = look.shaped(frame, self._smooth(frame, matte))
         views = {view: look.view(view, frame, shaped) for view in self._views}
         self._times.note("composite", time.perf_counter() - began)
         self._board.show(views, captured=taken, epoch=epoch)
 
-    def _smooth(self, frame: Frame, matte: Matte, epoch: int) -> Matte:
+    def _begin(self, epoch: int) -> None:
         """Nothing is carried from one epoch to the next."""
-        if epoch != self._smoothed:
-            self._smoother.reset()
-            self._smoothed = epoch
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
+        self._smoother.reset()
+        if self._delay is not None:
+            self._delay.flush()
+
+    def _due(self, matted: Matted) -> Matted | None:
+        """What is to be shown once this one is there: it, or the one before."""
+        if self._delay is None:
+            return matted
+        held = self._delay.push(matted.captured.frame, matted.matte, matted.captured)
+        return None if held is None else Matted(held.tag, held.matte)
+
+    def _smooth(self, frame: Frame, matte: Matte) -> Matte:
         self._smoother.seconds = self._controls.live.smooth
         return self._smoother.step(frame, matte)
 

@@ -69,6 +69,7 @@ class LivePipeline:
         name: str = "the source",
         on_demand: bool = False,
         limit: int | None = None,
+        ofd: bool = False,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._make_matter, self._controls, self._teller = matter, controls, Teller(tell)
@@ -80,7 +81,7 @@ class LivePipeline:
         self._outlet_threads: list[threading.Thread] = []
         self._watchers: int | None = None
         self._watched_at = time.monotonic()
-        self._build(exits, canvas, None if self._plays else limit)
+        self._build(exits, canvas, None if self._plays else limit, ofd=ofd)
         self._feed = Feed(
             open,
             first=first,
@@ -96,7 +97,7 @@ class LivePipeline:
         controls.on_change = self._changed
         self.keys = Keys(controls, stop=self.stop, snapshot=self._snapshot)
 
-    def _build(self, exits: Sequence[Exit], canvas: Size, limit: int | None) -> None:
+    def _build(self, exits: Sequence[Exit], canvas: Size, limit: int | None, *, ofd: bool) -> None:
         """All but the source's part."""
         controls, views = self._controls, [exit.view for exit in exits]
         self.board, self._clock, self._times = Board(STALE_AFTER), Clock(), Times()
@@ -118,7 +119,8 @@ class LivePipeline:
             plays=self._plays,
             limit=limit,
         )
-        self._dresser = Dressing(controls=controls, views=views, times=self._times, tell_once=self._teller.once, **common)
+        told: dict[str, Any] = {"times": self._times, "tell_once": self._teller.once}
+        self._dresser = Dressing(controls=controls, views=views, ofd=ofd, **told, **common)
 
     def stop(self) -> None:
         """Ends the job within a tenth of a second; what is being written is finished. It only sets a flag: a signal may come while this
