@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from math import exp
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -111,15 +111,16 @@ class OneFrameDelay(Generic[Tag]):
         return ready
 
 
-def one_frame_late(items: Iterable[object]) -> Iterator[object]:
+def one_frame_late(items: Iterable[Any]) -> Iterator[Any]:
     """Frames with their mattes through a OneFrameDelay; anything else keeps its place among them."""
     delay: OneFrameDelay[None] = OneFrameDelay()
-    behind: list[object] = []  # what came after the frame that waits
+    behind: list[Any] = []  # what came after the frame that waits
     for item in items:
         if not isinstance(item, tuple):
             behind.append(item)
             continue
-        ready = delay.push(*item, None)
+        frame, matte = item
+        ready = delay.push(frame, matte, None)
         if ready is not None:
             yield ready.frame, ready.matte
         yield from behind
