@@ -12,16 +12,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from livematte import weights
+from livematte import methods
 from livematte.background import Background
-from livematte.engines import Engine, open_engine
 from livematte.errors import SettingsError, SinkError
 from livematte.look import Look, close_background, open_background, parse_background
-from livematte.matting.recurrent import RecurrentMatter
+from livematte.methods import Asked, Opened, open_method
 from livematte.pipeline import Output, Pipeline, Report
 from livematte.settings import Settings
 from livematte.sinks import Encoding, Sink, open_sink, sink_holds_alpha
-from livematte.sources import Cut, SourceInfo, is_camera, open_source
+from livematte.sources import Cut, Source, SourceInfo, is_camera, is_url, open_source
 from livematte.urls import shown, split
 
 if TYPE_CHECKING:
@@ -34,10 +33,10 @@ class Job:
     """`with Job(settings) as job: job.run()`. Opening it finds every mistake in the settings; outputs are
     empty parts until run(), and gone where it never runs.
 
-    fetching: told (bytes done, bytes in all) while weights are fetched. SettingsError, SourceError, SinkError, WeightsError or
-    EngineError where something cannot be opened."""
+    fetching: told (bytes done, bytes in all) while weights are fetched. tell: told what happens on the way. SettingsError, SourceError,
+    SinkError, WeightsError or EngineError where something cannot be opened."""
 
-    def __init__(self, settings: Settings, *, fetching: Progress | None = None) -> None:
+    def __init__(self, settings: Settings, *, fetching: Progress | None = None, tell: Callable[[str], None] = lambda text: None) -> None:
         _check_for_clips(settings)
         self.settings = settings
         self.views = [_view_of(settings, name) for name in outputs_of(settings)]
@@ -48,15 +47,16 @@ class Job:
             self.background = open_background(settings.background)
             stack.callback(close_background, self.background)
             self.sinks = _open_sinks(settings, self.source.info, stack)
-            self.engine = _open_engine(settings, fetching)
-            stack.callback(self.engine.close)
+            self.method = open_method(Asked(settings, fetching=fetching, tell=tell, again=_again(settings)))
+            stack.callback(self.method.close)
             self._stack = stack.pop_all()
         self.pipeline = Pipeline(
             self.source,
-            make_matter(self.engine, settings),
+            self.method.matter,
             [Output(sink, view) for sink, view in zip(self.sinks, self.views, strict=True)],
             Look(self.background, settings.choke, settings.feather, settings.alpha == "premultiplied", settings.mirror),
             smooth=settings.smooth,
+            ofd=settings.ofd,
         )
 
     @property
@@ -83,12 +83,12 @@ class Job:
                 "outputs": [sink.name for sink in self.sinks],
                 "notes": self.notes(),
             }
-            write_report(self.settings.report, figures, self.settings, self.engine)
+            write_report(self.settings.report, figures, self.method)
         return report
 
     def notes(self) -> list[str]:
-        """What the source and the sinks have to tell once."""
-        return [*self.info.notes, *(note for sink in self.sinks for note in sink.notes)]
+        """What the source, the method and the sinks have to tell once."""
+        return [*self.info.notes, *self.method.notes, *(note for sink in self.sinks for note in sink.notes)]
 
     def __enter__(self) -> Job:
         return self
@@ -140,8 +140,7 @@ def _check_for_clips(settings: Settings) -> None:
 
 def check_names(settings: Settings, background: str | Background | None) -> None:
     """What can be told of the names of what is written, and of the model's, before anything is opened."""
-    if settings.model not in weights.MODELS and not Path(settings.model).is_file():
-        weights.card_of(settings.model)
+    methods.check(settings)
     names = outputs_of(settings)
     if len({os.path.abspath(name) for name in names}) < len(names):
         raise SettingsError(f"an output is named twice: {', '.join(map(shown, names))}")
@@ -172,17 +171,11 @@ def _view_of(settings: Settings, output: str) -> str:
     return view
 
 
-def _open_engine(settings: Settings, fetching: Progress | None) -> Engine:
-    path = weights.resolve(settings.model, weights=settings.weights, progress=fetching)
-    return open_engine(path, device=settings.device, precision=settings.precision, runtime=settings.runtime, threads=settings.threads)
-
-
-def make_matter(engine: Engine, settings: Settings, *, live: bool = False, reuse: bool = True) -> RecurrentMatter:
-    """The matter that a job with these settings makes of its engine. reuse: as of RecurrentMatter.
-
-    live: it waits for nothing, and a part costs less than the whole, whatever detail is asked for, which the job sets by itself."""
-    detail = None if live else settings.detail
-    return RecurrentMatter(engine, detail=detail, follow=settings.follow == "auto", reuse=reuse, waits=not live)
+def _again(settings: Settings) -> Callable[[], Source] | None:
+    """Opens a clip once more, for what must see all of it first; None where it comes only once."""
+    if settings.input == "-" or is_url(settings.input):
+        return None
+    return lambda: open_source(settings.input, cut=Cut(settings.start, settings.end, settings.frames))
 
 
 def _open_sinks(settings: Settings, info: SourceInfo, stack: ExitStack) -> list[Sink]:
@@ -198,13 +191,13 @@ def encoding_of(settings: Settings) -> Encoding:
     return Encoding(settings.codec, settings.crf, settings.preset, settings.bitrate, settings.keyframes)
 
 
-def write_report(path: Path, figures: dict[str, Any], settings: Settings, engine: Engine | None) -> None:
+def write_report(path: Path, figures: dict[str, Any], method: Opened | None) -> None:
     """The figures of a job and what made them, as JSON. SinkError where they cannot be written."""
     data: dict[str, Any] = {
         **figures,
-        "model": settings.model,
-        "device": engine.device if engine else None,
-        "engine": engine.describe if engine else None,
+        "model": method.name if method else None,
+        "device": method.device if method else None,
+        "engine": method.describe if method else None,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
     }
     part = path.with_name(f"{path.name}.part")

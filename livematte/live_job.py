@@ -11,18 +11,17 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
-from livematte import weights
-from livematte.engines import Engine, load_libraries, open_engine
 from livematte.errors import BusyError, SettingsError, SinkError, SourceError
 from livematte.frame import Size
-from livematte.job import check_names, encoding_of, make_matter, outputs_of, write_report
+from livematte.job import check_names, encoding_of, outputs_of, write_report
 from livematte.live.clock import TIME_BASE
 from livematte.live.controls import Controls, Live
 from livematte.live.figures import LiveReport
 from livematte.live.outlet import Exit
 from livematte.live.pipeline import LivePipeline
 from livematte.look import parse_background
-from livematte.matting.recurrent import RecurrentMatter
+from livematte.matting.base import Matter
+from livematte.methods import Asked, Opened, Opener, prepare
 from livematte.settings import Settings
 from livematte.sinks import LIVE, Sink, live_kind, open_sink, sink_holds_alpha
 from livematte.sources import Cut, LiveSource, SourceInfo, Wish, is_camera, is_url, open_live_source
@@ -51,15 +50,14 @@ class LiveJob:
 
     def __init__(self, settings: Settings, *, fetching: Progress | None = None, tell: Callable[[str], None] = lambda text: None) -> None:
         self.settings = settings
-        self.engine: Engine | None = None
+        self.method: Opened | None = None
         check_names(settings, parse_background(settings.background))
         _check_live(settings)
         if settings.on_demand and not is_camera(settings.input):
             raise SettingsError(f"--on-demand is for cameras; got {shown(settings.input)}")
         names = outputs_of(settings)
         views = [_view_of(settings, name) for name in names]
-        weights_file = weights.resolve(settings.model, weights=settings.weights, progress=fetching)
-        load_libraries(weights_file, device=settings.device, precision=settings.precision, runtime=settings.runtime)
+        opener = prepare(Asked(settings, live=True, fetching=fetching, tell=tell))
         with ExitStack() as stack:
             self.controls = Controls(_live_of(settings, views), opaque="composite" in views, tell=tell)
             stack.callback(self.controls.close)
@@ -68,10 +66,10 @@ class LiveJob:
                 stack.callback(source.close)
             self.info = _info(settings, source.info if source else None)
             exits = [self._exit(name, view, stack) for name, view in zip(names, views, strict=True)]
-            stack.callback(self._close_engine)
+            stack.callback(self._close_method)
             self.pipeline = LivePipeline(
                 partial(open_live_source, settings.input, wish=_wish(settings)),
-                partial(self._open_matter, weights_file),
+                partial(self._open_matter, opener),
                 exits,
                 self.controls,
                 canvas=self.info.size,
@@ -80,6 +78,7 @@ class LiveJob:
                 name=settings.input if is_camera(settings.input) else self.info.name,
                 on_demand=settings.on_demand,
                 limit=settings.frames,
+                ofd=settings.ofd,
                 tell=tell,
             )
             self._stack = stack.pop_all()
@@ -94,20 +93,13 @@ class LiveJob:
             raise SettingsError(f"--on-demand wants virtual cameras only, got the output {shown(name)}; leave one of them out")
         return Exit(sink, view, opening if live_kind(name) in LIVE else None)
 
-    def _open_matter(self, path: object) -> RecurrentMatter:
-        asked = self.settings
-        self.engine = open_engine(
-            path,  # type: ignore[arg-type]
-            device=asked.device,
-            precision=asked.precision,
-            runtime=asked.runtime,
-            threads=asked.threads,
-        )
-        return make_matter(self.engine, asked, live=True)
+    def _open_matter(self, opener: Opener) -> Matter:
+        self.method = opener()
+        return self.method.matter
 
-    def _close_engine(self) -> None:
-        if self.engine is not None:
-            self.engine.close()
+    def _close_method(self) -> None:
+        if self.method is not None:
+            self.method.close()
 
     def run(self, listen: Callable[[LiveReport], None] = lambda report: None) -> LiveReport:
         """Runs until it is stopped, or a file that is played ends; then writes the report file where the settings want one."""
@@ -121,7 +113,7 @@ class LiveJob:
                 "notes": self.notes(),
                 "errors": [str(o.error) for o in outlets if o.error],
             }
-            write_report(self.settings.report, figures, self.settings, self.engine)
+            write_report(self.settings.report, figures, self.method)
         return report
 
     @property

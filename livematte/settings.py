@@ -15,6 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from livematte.errors import SettingsError
 
 Size = tuple[int, int]
+DEFAULT_MODEL = "rvm-mobilenetv3"
+# The method that a setting implies by being there.
+IMPLIES = {"key": "key", "threshold": "threshold", "plate": "plate", "trimap": "closed-form", "strokes": "closed-form"}
 _UNITS = {"k": 1_000, "M": 1_000_000}
 
 
@@ -66,6 +69,19 @@ def _detail(value: Any) -> Any:
     return None if value == "auto" else value
 
 
+def _threshold(value: Any) -> Any:
+    """ "otsu", "adaptive", or a level from 0 to 1."""
+    if value in (None, "otsu", "adaptive"):
+        return value
+    try:
+        level = float(value)
+    except (TypeError, ValueError):
+        level = -1.0
+    if not 0 <= level <= 1:
+        raise ValueError("wanted otsu, adaptive or a level from 0 to 1")
+    return level
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
 
 
@@ -79,8 +95,19 @@ class Settings(BaseModel):
     background: str = "none"
     backgrounds: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     view: Literal["auto", "composite", "cutout", "alpha", "foreground", "triptych"] = "auto"
-    model: str = "rvm-mobilenetv3"
+    model: str = "auto"
     weights: Path | None = None
+    plate: Annotated[str | None, Field(min_length=1)] = None
+    key: Annotated[str | None, Field(min_length=1)] = None
+    tolerance: float | None = Field(None, ge=0, le=100, allow_inf_nan=False)
+    softness: float | None = Field(None, ge=0, le=100, allow_inf_nan=False)
+    despill: float | None = Field(None, ge=0, le=100, allow_inf_nan=False)
+    garbage: Path | None = None
+    threshold: Annotated[str | float | None, BeforeValidator(_threshold)] = None
+    space: str | None = None
+    trimap: Annotated[str | None, Field(min_length=1)] = None
+    strokes: Annotated[str | None, Field(min_length=1)] = None
+    of_class: Annotated[str | None, Field(min_length=1)] = None
     device: str = "auto"
     precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
     runtime: Literal["auto", "openvino", "onnxruntime", "torch"] = "auto"
@@ -90,6 +117,7 @@ class Settings(BaseModel):
     choke: float = Field(0.0, ge=-100, le=100, allow_inf_nan=False)
     feather: float = Field(0.0, ge=0, le=100, allow_inf_nan=False)
     smooth: float = Field(0.0, ge=0, le=5, allow_inf_nan=False)
+    ofd: bool = False
     alpha: Literal["straight", "premultiplied"] = "straight"
     mirror: bool = False
     size: Annotated[Size | None, BeforeValidator(_size)] = None
@@ -123,10 +151,21 @@ class Settings(BaseModel):
             raise ValueError(f"end {self.end:g} is not after start {self.start:g}")
         if self.crf is not None and self.bitrate is not None:
             raise ValueError("crf and bitrate exclude each other; give one")
+        given = [name for name in IMPLIES if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"--{given[0]} and --{given[1]} are different ways to a matte; give one")
         return self
+
+    @property
+    def method(self) -> str:
+        """The way to a matte: the model by its name or file, or what the other settings imply."""
+        if self.model != "auto":
+            return self.model
+        return next((IMPLIES[name] for name in IMPLIES if getattr(self, name) is not None), DEFAULT_MODEL)
 
 
 _NAMES = tuple(name for name in Settings.model_fields if name != "backgrounds")  # that one is part of "background"
+_WORDS = {"outputs": "output", "of_class": "class"}  # what people call a setting, where it is not the field's own name
 
 
 def make_settings(config: Config | None = None, **values: Any) -> Settings:
@@ -168,7 +207,7 @@ def read_config(path: Path) -> Config:
         raise SettingsError(f"{path} is not TOML: {error}") from error
     values: dict[str, Any] = {}
     for key, value in given.items():
-        name = {"output": "outputs"}.get(key, key.replace("-", "_"))
+        name = {word: field for field, word in _WORDS.items()}.get(key, key.replace("-", "_"))
         if name in values:
             raise SettingsError(f"{path}: {key} is there twice, under two spellings; leave one of them out")
         values[name] = value
@@ -176,14 +215,14 @@ def read_config(path: Path) -> Config:
     config = Config(path, values, lines)
     for key in values:
         if key not in _NAMES:
-            known = sorted({"outputs": "output"}.get(name, name.replace("_", "-")) for name in _NAMES)
+            known = sorted(_WORDS.get(name, name.replace("_", "-")) for name in _NAMES)
             raise SettingsError(f"{config.place(key)}: there is no such setting; wanted one of {', '.join(known)}")
     return config
 
 
 def _line_of(text: str, key: str) -> int:
     """The line on which a key stands, 0 where it is not found."""
-    pattern = re.escape(key).replace("_", "[-_]").replace("outputs", "outputs?")
+    pattern = re.escape(key).replace("of_class", "(of_)?class").replace("_", "[-_]").replace("outputs", "outputs?")
     match = re.search(rf"""^\s*\[?["']?{pattern}["']?\s*[=\]]""", text, re.MULTILINE)
     return text.count("\n", 0, match.end()) + 1 if match else 0
 
@@ -199,7 +238,7 @@ def _told(error: ValidationError, config: Config | None) -> str:
     if first["type"] == "missing":
         return "there is no INPUT; wanted a video, a picture, a folder, cam or a URL\nTry: livematte --help"
     wanted = re.sub("(Input|String) should (be|have)", "wanted", reason).replace("'", "").partition(", unable to parse")[0]
-    option = {"input": "INPUT", "outputs": "--output"}.get(name, f"--{name.replace('_', '-')}")
+    option = "INPUT" if name == "input" else f"--{_WORDS.get(name, name).replace('_', '-')}"
     if config is not None and name in config.lines:
         option = config.place(name)
     return f"{option}: got {str(first['input'])!r}, {wanted}"

@@ -4,6 +4,7 @@ wrong in test_cli_errors.py."""
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from importlib.metadata import version
@@ -17,6 +18,8 @@ from commands import SMALL, files, person_clip, run, start, well
 from written import read, stream_of
 
 from livematte import cli, weights
+from livematte.methods import METHODS
+from livematte.options import parser
 from livematte.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("rvm_path")
@@ -35,14 +38,13 @@ def livematte(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 def test_options_are_the_settings(capsys: Any) -> None:
-    parser = cli._parser()
-    options = {action.dest for action in parser._actions} - {"help", "version", "quiet", "verbose"}
+    options = {action.dest for action in parser(cli._Version)._actions} - {"help", "version", "quiet", "verbose"}
     assert options - {"config"} == set(Settings.model_fields) - {"backgrounds"}
     result = run(capsys, "--help")
     assert (result.code, result.err) == (0, [])
     told = "\n".join(result.out)
     for name in options - {"input", "outputs"}:
-        assert f"--{name.replace('_', '-')}" in told
+        assert f"--{ {'of_class': 'class'}.get(name, name).replace('_', '-') }" in told
     assert "INPUT" in told
     assert "--output OUTPUT" in told
 
@@ -72,11 +74,14 @@ def test_version(capsys: Any) -> None:
 
 
 def test_models(capsys: Any, rvm_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, (head, line), err = run(capsys, "models")
-    assert (code, err, head.split()) == (0, [], ["NAME", "SIZE", "LICENCE", "STATE"])
-    assert line.split() == ["rvm-mobilenetv3", "15", "MB", "GPL-3.0", "here:", str(rvm_path)]
+    code, lines, err = run(capsys, "models")
+    assert (code, err, lines[0].split()) == (0, [], ["NAME", "NEEDS", "SIZE", "LICENCE", "STATE"])
+    assert [line.split()[0] for line in lines[1:-1]] == list(METHODS)
+    assert lines[1].split() == ["rvm-mobilenetv3", "15", "MB", "GPL-3.0", "here:", str(rvm_path)]
+    assert re.fullmatch(r"key +--key +MIT +here", next(line for line in lines if line.startswith("key ")))
     monkeypatch.setattr(weights, "find", lambda name: None)
-    assert run(capsys, "models").out[1].split()[-1] == "fetchable"
+    assert run(capsys, "models").out[1].endswith("fetchable, of PeterL1n/RobustVideoMatting, release v1.0.0")
+    assert any(re.match(r"bgm-resnet50 +--plate +MIT +bring pytorch_resnet50.pth of PeterL1n/", line) for line in run(capsys, "models").out)
     damaged = tmp_path / rvm_path.name
     damaged.write_bytes(b"half")
     monkeypatch.setattr(weights, "find", lambda name: damaged)

@@ -10,6 +10,7 @@ import pytest
 
 from livematte import cli
 from livematte.errors import SettingsError
+from livematte.options import parser
 from livematte.settings import Settings, make_settings, read_config
 
 
@@ -73,7 +74,7 @@ def test_the_command_line_comes_first(write: Any) -> None:
 
 def test_backgrounds_of_the_command_line_replace_those_of_the_file(write: Any) -> None:
     path = write('input = "cam"\nbackground = ["blur", "green"]\n')
-    given = vars(cli._parser().parse_args(["-b", "white", "--config", str(path)]))
+    given = vars(parser(cli._Version).parse_args(["-b", "white", "--config", str(path)]))
     given.pop("config")
     settings = make_settings(read_config(path), **given)
     assert (settings.background, settings.backgrounds) == ("white", ())

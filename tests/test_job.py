@@ -133,7 +133,7 @@ def test_report_file(clip: Path, rvm_path: Path) -> None:
     assert (told["interrupted"], told["parts"]) == (False, [])
     assert (told["input"], told["outputs"]) == ("clip.mkv", ["out.mkv"])
     assert (told["model"], told["device"]) == ("rvm-mobilenetv3", "cpu")
-    assert told["engine"] == made.engine.describe
+    assert told["engine"] == made.method.describe
     assert told["versions"]["av"] == version("av")
     assert files(Path()).keys() == {"clip.mkv", "out.mkv", "r.json"}
 

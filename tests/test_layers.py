@@ -13,11 +13,12 @@ PACKAGE = Path(__file__).parents[1] / "livematte"
 LEVELS = [
     ["errors", "urls", "colour", "channels", "metrics"],
     ["frame", "sound"],
-    ["planes", "pyav", "settings"],
+    ["planes", "pyav", "settings", "options"],
     ["sources", "networks", "weights", "engines", "edges", "background", "composite", "sinks", "progress"],
     ["matting", "look"],
     ["smooth"],
     ["pipeline", "live"],
+    ["methods"],
     ["job", "doctor", "devices"],
     ["live_job"],
     ["library", "bench"],

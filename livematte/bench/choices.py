@@ -72,7 +72,7 @@ def label(choice: Choice, among: Sequence[Choice]) -> str:
 def open_chosen(settings: Settings) -> Engine:
     """The engine that a job with these settings has."""
     return open_engine(
-        weights.resolve(settings.model, weights=settings.weights),
+        weights.resolve(settings.method, weights=settings.weights),
         device=settings.device,
         precision=settings.precision,
         runtime=settings.runtime,
@@ -100,4 +100,4 @@ def is_here(choice: Choice) -> bool:
 
 
 def weights_file() -> Path:
-    return weights.resolve(Choice().settings().model)
+    return weights.resolve(Choice().settings().method)

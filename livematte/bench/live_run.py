@@ -22,12 +22,12 @@ import numpy as np
 from livematte.bench.children import report, resident
 from livematte.bench.choices import Choice, open_chosen
 from livematte.frame import Frame, Matte
-from livematte.job import make_matter
 from livematte.live.controls import Controls, Live
 from livematte.live.figures import LiveReport
 from livematte.live.outlet import Exit
 from livematte.live.pipeline import LivePipeline
 from livematte.matting.base import Matter
+from livematte.methods import make_matter
 from livematte.pyav import from_av
 from livematte.sinks.base import Device
 from livematte.sinks.pixels import picture

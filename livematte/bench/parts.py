@@ -18,9 +18,10 @@ from livematte.bench.timing import Figure, timed
 from livematte.composite import composite
 from livematte.engines import Engine, Floats
 from livematte.frame import Frame
-from livematte.job import Job, make_matter
+from livematte.job import Job
 from livematte.matting.canvas import small_picture
 from livematte.matting.recurrent import AUTO_DETAIL
+from livematte.methods import make_matter
 from livematte.pyav import to_av
 from livematte.sinks.base import Encoding
 from livematte.sinks.encoder import Encoder, Plan

@@ -17,8 +17,8 @@ import torch
 from livematte.bench.choices import Choice, engines_here, open_chosen
 from livematte.engines import Engine, Floats
 from livematte.frame import Frame, Matte
-from livematte.job import make_matter
 from livematte.matting.base import Matter
+from livematte.methods import make_matter
 from livematte.networks.rvm import apply_coefficients
 from livematte.settings import Settings
 from livematte.smooth import Smoother
