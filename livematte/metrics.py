@@ -1,6 +1,6 @@
-"""How far an alpha clip is from the truth: the four measures of arXiv 2108.11515, section 5, at its scales.
+"""How far an alpha clip is from the truth: the measures of arXiv 2108.11515, section 5, at its scales, and of the outline.
 
-Every function takes pha and true, both (T, H, W) floats in [0, 1] of one clip, and gives a float of 0 for equal clips, larger for worse
+Functions of pha and true take both as (T, H, W) floats in [0, 1] of one clip, and give a float of 0 for equal clips, larger for worse
 ones. ValueError for another shape. Published scripts stretch each picture of alpha to its own minimum and maximum before Grad; that
 would hide an alpha that never reaches 1, and is not done here. Where both reach 0 and 1, nothing differs.
 """
@@ -8,8 +8,9 @@ would hide an alpha that never reaches 1, and is not done here. Where both reach
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, log, pi, sqrt
+from math import ceil, hypot, log, pi, sqrt
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,9 @@ Floats = NDArray[np.float32]
 
 _SIGMA = 1.4
 _LEAST = 0.01  # of a Gaussian derivative: where it falls below, the filter ends
+_LEVELS = np.arange(0.1, 1.05, 0.1, np.float32)  # of alpha, at which connectivity is looked at
+_LOOSE = 0.15  # alpha above the level up to which a pixel is connected: less does not count
+_NEAR = 0.008  # of a picture's diagonal: outlines that are no further apart are the same
 
 
 def mad(pha: Floats, true: Floats) -> float:
@@ -52,6 +56,35 @@ def dtssd(pha: Floats, true: Floats) -> float:
     return sum(roots) / len(roots) * 1e2
 
 
+def conn(pha: Floats, true: Floats) -> float:
+    """Differences in how firmly pixels hang together with the largest body that both agree on (Rhemann et al., CVPR 2009), summed over a
+    picture, x 1e-3; mean over the pictures. Alpha is looked at in steps of 0.1. A sum, as grad is."""
+    _check(pha, true)
+    sums = []
+    for p, t in zip(pha, true, strict=True):
+        level = _connected_to(p, t)
+        sums.append(float(np.abs(_looseness(p, level) - _looseness(t, level)).sum(dtype=np.float64)))
+    return sum(sums) / len(sums) * 1e-3
+
+
+def outline(pha: Floats, true: Floats) -> float:
+    """100 x (1 - F) of the outlines at alpha 0.5 (Perazzi et al., CVPR 2016): F is the harmonic mean of the shares of either's that lie
+    within 0.8 % of the picture's diagonal of the other's; mean over the pictures. Two pictures without any outline agree."""
+    _check(pha, true)
+    scores = [_agreement(_outline_of(p), _outline_of(t)) for p, t in zip(pha, true, strict=True)]
+    return 100 * (1 - sum(scores) / len(scores))
+
+
+def fgr_mad(fgr: Floats, true_fgr: Floats, true: Floats) -> float:
+    """Mean absolute difference of the foreground's colour where the true alpha is above 0, x 1e3. fgr, true_fgr: (T, H, W, 3) in [0, 1]."""
+    return _of_colour(np.abs, fgr, true_fgr, true)
+
+
+def fgr_mse(fgr: Floats, true_fgr: Floats, true: Floats) -> float:
+    """As fgr_mad, of the squared difference."""
+    return _of_colour(np.square, fgr, true_fgr, true)
+
+
 Measure = Callable[[Floats, Floats], float]
 MEASURES: dict[str, Measure] = {"MAD": mad, "MSE": mse, "Grad": grad, "dtSSD": dtssd}
 
@@ -82,6 +115,57 @@ def _filters() -> tuple[Floats, Floats]:
     smooth = np.exp(-np.square(x) / (2 * _SIGMA**2))
     slope = x * smooth
     return (smooth / np.linalg.norm(smooth)).astype(np.float32), (slope / np.linalg.norm(slope)).astype(np.float32)
+
+
+def _connected_to(pha: Floats, true: Floats) -> Floats:
+    """The highest level at which each pixel still belongs to the largest body of both, 0 to 1."""
+    level = np.full(pha.shape, -1, np.float32)
+    before = np.float32(0)
+    both = np.minimum(pha, true)
+    for step in _LEVELS:
+        left = (level < 0) & ~_largest_body(both >= step - np.float32(1e-6))
+        level[left] = before
+        before = step
+    level[level < 0] = 1
+    return level
+
+
+def _largest_body(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=4)
+    if count == 1:
+        return np.zeros(mask.shape, bool)
+    return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+
+
+def _looseness(pha: Floats, level: Floats) -> Floats:
+    above = pha - level
+    return np.where(above >= np.float32(_LOOSE), above, np.float32(0))
+
+
+def _outline_of(pha: Floats) -> NDArray[np.bool_]:
+    """The pixels of a body that border on what is none; the picture's edge is no outline."""
+    body = (pha >= np.float32(0.5)).astype(np.uint8)
+    return body.astype(bool) & (cv2.erode(body, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE) == 0)
+
+
+def _agreement(pha: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+    if not pha.any() or not true.any():
+        return float(pha.any() == true.any())
+    reach = _NEAR * hypot(*pha.shape)
+    precision, recall = _share_near(pha, true, reach), _share_near(true, pha, reach)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _share_near(points: NDArray[np.bool_], others: NDArray[np.bool_], reach: float) -> float:
+    distance = cv2.distanceTransform((~others).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return float((distance[points] <= reach).mean())
+
+
+def _of_colour(measure: Callable[[Floats], Floats], fgr: Floats, true_fgr: Floats, true: Floats) -> float:
+    if fgr.ndim != 4 or fgr.shape[3] != 3 or fgr.shape != true_fgr.shape or fgr.shape[:3] != true.shape:
+        raise ValueError(f"got colours {fgr.shape} and {true_fgr.shape} with alpha {true.shape}, wanted (T, H, W, 3) twice and (T, H, W)")
+    there = true > 0
+    return float(measure(fgr[there] - true_fgr[there]).mean(dtype=np.float64)) * 1e3 if there.any() else 0.0
 
 
 def _check(pha: Floats, true: Floats) -> None:

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from livematte import metrics
-from livematte.metrics import MEASURES, dtssd, grad, mad, magnitude, mse
+from livematte.metrics import MEASURES, conn, dtssd, fgr_mad, fgr_mse, grad, mad, magnitude, mse, outline
 
 Floats = NDArray[np.float32]
+
+
+EVERY = {**MEASURES, "Conn": conn, "outline": outline}
 
 
 def noise(seed: int, shape: tuple[int, ...] = (3, 12, 16)) -> Floats:
@@ -25,7 +28,7 @@ def flat(*levels: float) -> Floats:
     return np.stack([np.full((12, 16), level, np.float32) for level in levels])
 
 
-@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+@pytest.mark.parametrize("measure", EVERY.values(), ids=EVERY)
 @given(seed=st.integers(0, 50))
 def test_nothing_is_between_a_clip_and_itself(measure: metrics.Measure, seed: int) -> None:
     assert measure(noise(seed), noise(seed)) == 0
@@ -95,8 +98,61 @@ def test_dtssd_of_a_pixel_in_a_hundred_is_the_root() -> None:
     assert dtssd(still[:1], blink[:1]) == 0
 
 
-@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+@pytest.mark.parametrize("measure", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize(("pha", "true"), [((2, 4, 4), (2, 4, 5)), ((4, 4), (4, 4)), ((1, 4, 4), (2, 4, 4)), ((0, 4, 4), (0, 4, 4))])
 def test_shapes_must_be_one(measure: metrics.Measure, pha: tuple[int, ...], true: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"got alpha of shape .* and truth of shape .*, wanted one shape \(T, H, W\)"):
         measure(np.zeros(pha, np.float32), np.zeros(true, np.float32))
+
+
+def body(*boxes: tuple[int, int, int, int, float]) -> Floats:
+    """One picture, 40x60, of boxes (left, top, right, bottom, alpha)."""
+    picture = np.zeros((1, 40, 60), np.float32)
+    for left, top, right, bottom, level in boxes:
+        picture[0, top:bottom, left:right] = level
+    return picture
+
+
+def test_conn_counts_what_hangs_loose() -> None:
+    """A spot of 10 pixels apart from the body is connected at level 0 only, so its whole alpha is too much."""
+    true = body((5, 5, 25, 35, 1.0))
+    assert conn(body((5, 5, 25, 35, 1.0), (40, 10, 50, 11, 0.8)), true) == pytest.approx(10 * 0.8 / 1000, rel=1e-5)
+    assert conn(body((5, 5, 25, 35, 1.0), (40, 10, 50, 11, 0.1)), true) == 0  # less than 0.15 does not count
+
+
+def test_conn_of_a_body_that_is_thinner_than_the_truth() -> None:
+    """Ten pixels of the body have 0.55: they hang together with it up to 0.5, the truth's 1 is 0.5 above, the rest 0.05 below 0.15."""
+    thin = body((5, 5, 25, 35, 1.0), (5, 5, 15, 6, 0.55))
+    assert conn(thin, body((5, 5, 25, 35, 1.0))) == pytest.approx(10 * 0.5 / 1000, rel=1e-5)
+
+
+def test_outlines_that_are_near_agree() -> None:
+    true = body((10, 10, 40, 30, 1.0))
+    reach = 0.008 * sqrt(40**2 + 60**2)  # 0.58 pixels: one pixel aside is too far
+    assert reach < 1
+    assert outline(body((10, 10, 40, 30, 0.6)), true) == 0  # where alpha is 0.5 counts, not how sure it is
+    assert outline(body((11, 10, 41, 30, 1.0)), true) == pytest.approx(100 * (1 - 58 / 96))  # two rows of 29 of an outline of 96
+    assert outline(body(), true) == 100
+    assert outline(body(), body()) == 0
+
+
+def test_a_body_that_leaves_the_picture_has_no_outline_there() -> None:
+    assert outline(body((0, 0, 60, 40, 1.0)), body()) == 0
+    assert outline(body((0, 0, 30, 40, 1.0)), body((0, 0, 30, 40, 1.0), (50, 0, 60, 40, 0.4))) == 0
+
+
+def test_colour_counts_where_there_is_somebody() -> None:
+    true = body((0, 0, 30, 40, 1.0), (30, 0, 40, 40, 0.2))
+    colour = np.zeros((1, 40, 60, 3), np.float32)
+    other = colour + 1
+    other[0, :, :40] = (0.1, 0.0, 0.2)
+    assert fgr_mad(other, colour, true) == pytest.approx(100)
+    assert fgr_mse(other, colour, true) == pytest.approx(1000 * 0.05 / 3)
+    assert fgr_mad(colour, colour, true) == fgr_mse(other, colour, np.zeros_like(true)) == 0
+
+
+def test_colours_must_be_of_one_shape() -> None:
+    colour, true = np.zeros((1, 4, 4, 3), np.float32), np.zeros((1, 4, 4), np.float32)
+    for wrong in ((colour[..., :2], colour, true), (colour, colour[:, :3], true), (colour, colour, true[:, :3])):
+        with pytest.raises(ValueError, match=r"wanted \(T, H, W, 3\) twice and \(T, H, W\)"):
+            fgr_mad(*wrong)
