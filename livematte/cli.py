@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "devices": _devices,
         "doctor": _doctor,
         "bench": _bench,
+        "evaluate": _evaluate,
     }
     verbose = any(re.fullmatch(r"--verbose|-[qvy]*v[qvy]*", argument) for argument in arguments)
     try:
@@ -248,6 +249,13 @@ def _bench(arguments: list[str]) -> int:
     text, failed = bench(arguments, tell=_say)
     print(text)
     return FAILED if failed else DONE
+
+
+def _evaluate(arguments: list[str]) -> int:
+    from livematte.evaluate.main import evaluate
+
+    print(evaluate(arguments, tell=_say))
+    return DONE
 
 
 if __name__ == "__main__":

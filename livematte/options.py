@@ -24,6 +24,7 @@ commands:
   livematte models           every way to a matte: what it needs, its licence, whether it is here
   livematte models fetch NAME
   livematte doctor           what is installed and what is missing
+  livematte evaluate PRED TRUTH   how far mattes are from the truth; livematte evaluate --help
   livematte bench            how fast and how good it is on this machine; livematte bench --help
 
 examples:
@@ -48,7 +49,7 @@ def parser(version: type[argparse.Action]) -> argparse.ArgumentParser:
     """Of the default command. version: what --version does."""
     made = Parser(
         prog="livematte",
-        usage="livematte INPUT [-o OUTPUT]... [options]\n       livematte models | devices | doctor | bench",
+        usage="livematte INPUT [-o OUTPUT]... [options]\n       livematte models | devices | doctor | bench | evaluate",
         description="Takes people out of video: a clip becomes a video with alpha, or over a new background.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_OUTPUTS,

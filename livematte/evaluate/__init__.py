@@ -1,0 +1,1 @@
+"""`livematte evaluate`: how far mattes are from the truth, frame by frame."""
