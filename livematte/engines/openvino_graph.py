@@ -7,25 +7,21 @@ decoder merges channels in fours; the refiner's two differences are part of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import openvino as ov
 import openvino.opset13 as op
-from numpy.typing import NDArray
 
-from livematte.networks.mobilenet_blocks import BLOCKS, MEAN, STD, TAPS, Block
+from livematte.engines.openvino_builder import Builder, Numbers, channels_first, with_ones
+from livematte.engines.openvino_encoders import ENCODERS
+from livematte.networks.rvm_variants import VARIANTS, variant_of
 
-Array = NDArray[np.float32]
-Numbers = dict[str, Array]  # weights.arrays
-CHANNELS = (16, 20, 40, 64)  # of the four states, at 1/2, 1/4, 1/8 and 1/16
-STATES = ("r1", "r2", "r3", "r4")
-_EXACT_BLOCKS = 6  # the encoder's first blocks, down to 1/8, stay in fp32 where the rest is bf16; see Builder.exact
+STATES = ("r1", "r2", "r3", "r4")  # at 1/2, 1/4, 1/8 and 1/16
 
-
-# What each convolution of the decoder takes, from the least to the most, of 99.98 % of the samples: on examples/portrait.mp4 and the
-# clips that the bench makes of it. In int8 these spans are cut into 256 levels.
+# What each convolution of mobilenetv3's decoder takes, from the least to the most, of 99.98 % of the samples: on examples/portrait.mp4
+# and the clips that the bench makes of it. In int8 these spans are cut into 256 levels.
 RANGES = {
     "decoder.decode4.gru.ih.0": (-1.0, 6.66),
     "decoder.decode4.gru.hh.0": (-1.0, 6.66),
@@ -43,140 +39,29 @@ RANGES = {
 }
 
 
-def state_shapes(height: int, width: int) -> list[tuple[int, ...]]:
-    """Of the four states, channels last."""
-    return [(1, -(-height // 2**level), -(-width // 2**level), channels) for level, channels in enumerate(CHANNELS, 1)]
+def state_shapes(variant: str, height: int, width: int) -> list[tuple[int, ...]]:
+    """Of the four states, channels last. variant: a key of VARIANTS."""
+    states = VARIANTS[variant].states
+    return [(1, -(-height // 2**level), -(-width // 2**level), channels) for level, channels in enumerate(states, 1)]
 
 
 def build(numbers: Numbers, height: int, width: int, *, int8: bool = False) -> tuple[Any, set[str]]:
-    """(model, names of the operations that bf16 would spoil). int8: the decoder's convolutions, two thirds of all products, in that.
+    """(model, names of the operations that bf16 would spoil). int8: the decoder's convolutions, with mobilenetv3 two thirds of all
+    products, in that; it alone has been measured for it.
 
     Inputs src_sm (1, h, w, 4): R, G, B in [0, 1] and 1; r1i … r4i (state_shapes). Outputs coef (1, h, w, 8), the refiner's A and then b
     for R, G, B, alpha; r1o … r4o. KeyError, ValueError: the numbers are another network's."""
-    builder = Builder(numbers, ranges=RANGES if int8 else {})
+    builder, variant = Builder(numbers, ranges=RANGES if int8 else {}), variant_of(numbers)
     src_in = builder.input("src_sm", (1, height, width, 4))
-    states = [builder.input(f"{name}i", shape) for name, shape in zip(STATES, state_shapes(height, width), strict=True)]
-    src = builder.exactly(lambda: _channels_first(builder, src_in))
-    features = _encoder(builder, src)
+    states = [builder.input(f"{name}i", shape) for name, shape in zip(STATES, state_shapes(variant, height, width), strict=True)]
+    src = builder.exactly(lambda: channels_first(builder, src_in))
+    features = ENCODERS[variant](builder, src)
     features[3] = _aspp(builder, features[3])
-    hid, states_out = _decoder(builder, src, features, [_channels_first(builder, state) for state in states])
+    hid, states_out = _decoder(builder, src, features, [channels_first(builder, state) for state in states])
     coef = builder.exactly(lambda: _refiner(builder, src, hid))
     outputs = dict(zip(("coef", *(f"{name}o" for name in STATES)), (coef, *states_out), strict=True))
     results = [builder.output(name, node) for name, node in outputs.items()]
     return ov.Model(results, builder.inputs, "rvm"), builder.exact
-
-
-class Builder:
-    """Operations from named numbers. exact: the names of those made within `exactly`, which are to be computed in fp32 at any precision.
-
-    Measured on seven clips, alpha against fp32, worst clip: all in bf16, 99.9 % of the pixels within 0.062; with the first blocks and
-    the refiner, whose differences of near-equal products cancel, in fp32, within 0.02, at 5 % more time."""
-
-    def __init__(self, numbers: Numbers, *, ranges: Mapping[str, tuple[float, float]]) -> None:
-        self._numbers, self._ranges = numbers, ranges
-        self._exactly = False
-        self.inputs: list[Any] = []
-        self.exact: set[str] = set()
-
-    def exactly(self, make: Any) -> Any:
-        before, self._exactly = self._exactly, True
-        made = make()
-        self._exactly = before
-        return made
-
-    def numbers(self, name: str) -> Array:
-        return self._numbers[name]
-
-    def input(self, name: str, shape: tuple[int, ...]) -> Any:
-        node = op.parameter(shape, np.float32, name=name)
-        node.output(0).set_names({name})
-        self.inputs.append(node)
-        return node
-
-    def output(self, name: str, node: Any) -> Any:
-        last = op.transpose(node, np.array([0, 2, 3, 1]))
-        last.output(0).set_names({name})
-        return op.result(last)
-
-    def note(self, node: Any) -> Any:
-        """The node, which is remembered where it must be exact."""
-        if self._exactly:
-            self.exact.add(node.get_friendly_name())
-        return node
-
-    def conv(self, x: Any, name: str, *, stride: int = 1, dilation: int = 1, weight: Array | None = None, bias: Array | None = None) -> Any:
-        """A convolution by the numbers `name`.weight and .bias, or by those given; its padding keeps the size."""
-        weight = self._numbers[f"{name}.weight"] if weight is None else weight
-        bias = self._numbers.get(f"{name}.bias") if bias is None else bias
-        kernel = op.constant(weight)
-        if name in self._ranges:
-            x, kernel = _in_levels(x, *self._ranges[name]), _in_int8(weight)
-        depthwise = weight.shape[1] == 1 and weight.shape[0] > 1
-        pad = [(weight.shape[2] - 1) // 2 * dilation] * 2
-        where = ([stride] * 2, pad, pad, [dilation] * 2)
-        if depthwise:
-            y = self.note(op.group_convolution(x, op.constant(weight[:, None]), *where))
-        else:
-            y = self.note(op.convolution(x, kernel, *where))
-        return y if bias is None else self.note(op.add(y, op.constant(bias.reshape(1, -1, 1, 1))))
-
-    def hard_swish(self, x: Any) -> Any:
-        return self.note(op.hswish(x))
-
-    def relu(self, x: Any) -> Any:
-        return self.note(op.relu(x))
-
-
-def _in_levels(x: Any, low: float, high: float) -> Any:
-    """256 levels, which OpenVINO keeps as int8 on the way into a convolution."""
-    ends = np.float32(low), np.float32(high)
-    return op.fake_quantize(x, *ends, *ends, 256)
-
-
-def _in_int8(weight: Array) -> Any:
-    """Weights in 255 levels about 0, a scale for each channel out."""
-    most = np.abs(weight).max(axis=(1, 2, 3), keepdims=True)
-    return op.fake_quantize(op.constant(weight), -most, most, -most, most, 255)
-
-
-def _channels_first(b: Builder, x: Any) -> Any:
-    return b.note(op.transpose(x, np.array([0, 3, 1, 2])))
-
-
-def _encoder(b: Builder, src: Any) -> list[Any]:
-    weight, bias = _normalised(b.numbers("backbone.features.0.0.weight")), b.numbers("backbone.features.0.0.bias")
-    taps, x = [], b.exactly(lambda: b.hard_swish(b.conv(src, "", stride=2, weight=weight, bias=bias)))
-    for index, block in enumerate(BLOCKS, 1):
-        x = b.exactly(lambda: _block(b, x, index, block)) if index <= _EXACT_BLOCKS else _block(b, x, index, block)  # noqa: B023
-        if index in TAPS:
-            taps.append(x)
-    return [*taps, b.hard_swish(b.conv(x, "backbone.features.16.0"))]
-
-
-def _normalised(weight: Array) -> Array:
-    """Weights that take (R, G, B, 1) for what those given take ((R, G, B) - mean) / std."""
-    scaled = weight / np.asarray(STD, np.float32).reshape(1, 3, 1, 1)
-    ones = -(scaled * np.asarray(MEAN, np.float32).reshape(1, 3, 1, 1)).sum(1, keepdims=True)
-    return np.concatenate([scaled, ones], axis=1)
-
-
-def _block(b: Builder, x: Any, index: int, block: Block) -> Any:
-    name, act = f"backbone.features.{index}.block", b.hard_swish if block.hard_swish else b.relu
-    channels, part, y = int(x.get_output_shape(0)[1]), 0, x
-    if block.expanded != channels:
-        y, part = act(b.conv(y, f"{name}.0.0")), 1
-    y = act(b.conv(y, f"{name}.{part}.0", stride=block.stride, dilation=block.dilation))
-    if block.squeeze:
-        part += 1
-        y = _squeeze_excite(b, y, f"{name}.{part}")
-    y = b.conv(y, f"{name}.{part + 1}.0")
-    return b.note(op.add(y, x)) if block.stride == 1 and channels == block.out else y
-
-
-def _squeeze_excite(b: Builder, x: Any, name: str) -> Any:
-    mean = b.note(op.reduce_mean(x, np.array([2, 3]), keep_dims=True))
-    gate = b.note(op.hsigmoid(b.conv(b.relu(b.conv(mean, f"{name}.fc1")), f"{name}.fc2")))
-    return b.note(op.multiply(x, gate))
 
 
 def _aspp(b: Builder, x: Any) -> Any:
@@ -192,17 +77,12 @@ def _decoder(b: Builder, src: Any, features: Sequence[Any], states: Sequence[Any
     made = [r4]
     for scale in (3, 2, 1):
         merged = op.concat([_doubled(x, pictures[scale]), features[scale - 1], pictures[scale]], 1)
-        x = b.relu(b.conv(merged, f"decoder.decode{scale}.conv.0", weight=_with_ones(b.numbers(f"decoder.decode{scale}.conv.0.weight"))))
+        x = b.relu(b.conv(merged, f"decoder.decode{scale}.conv.0", weight=with_ones(b.numbers(f"decoder.decode{scale}.conv.0.weight"))))
         x, state = _half_recurrent(b, x, states[scale - 1], f"decoder.decode{scale}.gru")
         made.insert(0, state)
     merged = op.concat([_doubled(x, src), src], 1)
-    x = b.relu(b.conv(merged, "decoder.decode0.conv.0", weight=_with_ones(b.numbers("decoder.decode0.conv.0.weight"))))
+    x = b.relu(b.conv(merged, "decoder.decode0.conv.0", weight=with_ones(b.numbers("decoder.decode0.conv.0.weight"))))
     return b.relu(b.conv(x, "decoder.decode0.conv.3")), made
-
-
-def _with_ones(weight: Array) -> Array:
-    """Weights that take no notice of a last channel more."""
-    return np.pad(weight, ((0, 0), (0, 1), (0, 0), (0, 0)))
 
 
 def _halved(x: Any) -> Any:

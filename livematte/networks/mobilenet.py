@@ -1,16 +1,22 @@
 """MobileNetV3-Large as an encoder (Howard et al., arXiv 1905.02244), batch norm folded into the convolutions."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from livematte.networks.mobilenet_blocks import BLOCKS, TAPS, Block
+from livematte.networks.mobilenet_blocks import BLOCKS, MEAN, STD, TAPS, Block
 
 
 class Encoder(nn.Module):
-    """MobileNetV3-Large to 1/16, less its classifier. (N, 3, h, w), normalised, to the four features of TAPS."""
+    """MobileNetV3-Large to 1/16, less its classifier. (N, 3, h, w) in [0, 1] to the four features of TAPS."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self) -> None:
         super().__init__()
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
         layers: list[nn.Module] = [conv_norm(3, 16, 3, act=nn.Hardswish, stride=2)]
         channels = 16
         for block in BLOCKS:
@@ -20,7 +26,7 @@ class Encoder(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        taps = []
+        taps, x = [], (x - self.mean) / self.std
         for index, layer in enumerate(self.features):
             x = layer(x)
             if index in TAPS:

@@ -1,4 +1,4 @@
-"""Robust Video Matting with the MobileNetV3-Large encoder (Lin et al., arXiv 2108.11515), as released.
+"""Robust Video Matting (Lin et al., arXiv 2108.11515), as released: with MobileNetV3-Large or ResNet-50 as encoder.
 
 Batch norm is folded: each convolution it followed has a bias instead, and an nn.Identity stands in its place, so that the keys
 are those of the author's published .pth less the norms (weights.load folds them). The segmentation head `project_seg`, which only
@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from livematte.networks.mobilenet import Encoder, conv_norm
-from livematte.networks.mobilenet_blocks import MEAN, STD
+from livematte.networks.resnet import ResNet
+from livematte.networks.rvm_variants import VARIANTS, Variant
 
 
 class Recurrent(NamedTuple):
-    """State of the four ConvGRUs: (B, 16, h/2, w/2), (B, 20, h/4, w/4), (B, 40, h/8, w/8), (B, 64, h/16, w/16), sizes rounded up."""
+    """State of the four ConvGRUs: (B, C1, h/2, w/2), (B, C2, h/4, w/4), (B, C3, h/8, w/8), (B, C4, h/16, w/16), sizes rounded up; C is
+    (16, 20, 40, 64) with mobilenetv3, (16, 32, 64, 128) with resnet50."""
 
     r1: Tensor
     r2: Tensor
@@ -26,20 +28,17 @@ class Recurrent(NamedTuple):
 
 
 class RVM(nn.Module):
-    """Source frames to foreground and alpha, with recurrent state as argument and result."""
+    """Source frames to foreground and alpha, with recurrent state as argument and result. variant: a key of VARIANTS."""
 
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self) -> None:
+    def __init__(self, variant: str = "mobilenetv3") -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
-        self.backbone = Encoder()
-        self.aspp = LRASPP(960, 128)
-        self.decoder = Decoder()
-        self.project_mat = Projection(16, 4)
-        self.refiner = Refiner(16)
+        shape = VARIANTS[variant]
+        hidden = shape.decoded[-1]
+        self.backbone = Encoder() if variant == "mobilenetv3" else ResNet(variant, folded=True)
+        self.aspp = LRASPP(shape.deepest, shape.merged)
+        self.decoder = Decoder(shape)
+        self.project_mat = Projection(hidden, 4)
+        self.refiner = Refiner(hidden)
 
     def forward(self, src: Tensor, rec: Recurrent | None = None, *, downsample_ratio: float = 1.0) -> tuple[Tensor, Tensor, Recurrent]:
         """One frame, or T frames in order, of each of B clips.
@@ -61,7 +60,7 @@ class RVM(nn.Module):
         """
         flat = src_sm.flatten(0, -4)
         steps = src_sm.shape[1] if src_sm.ndim == 5 else 1
-        f1, f2, f3, f4 = self.backbone((flat - self.mean) / self.std)
+        f1, f2, f3, f4 = self.backbone(flat)
         hid, rec = self.decoder(flat, (f1, f2, f3, self.aspp(f4)), rec, steps)
         coef: Tensor = self.refiner(flat, self.project_mat(hid), hid)
         return coef.view(*src_sm.shape[:-3], *coef.shape[1:]), rec
@@ -105,13 +104,15 @@ class LRASPP(nn.Module):
 class Decoder(nn.Module):
     """From 1/16 up to the network's full size; the four inner scales each carry a ConvGRU."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Variant) -> None:
         super().__init__()
-        self.decode4 = Bottleneck(128)
-        self.decode3 = Upsampling(128, 40, 80)
-        self.decode2 = Upsampling(80, 24, 40)
-        self.decode1 = Upsampling(40, 16, 32)
-        self.decode0 = Output(32, 16)
+        half, quarter, eighth = shape.skips
+        d3, d2, d1, d0 = shape.decoded
+        self.decode4 = Bottleneck(shape.merged)
+        self.decode3 = Upsampling(shape.merged, eighth, d3)
+        self.decode2 = Upsampling(d3, quarter, d2)
+        self.decode1 = Upsampling(d2, half, d1)
+        self.decode0 = Output(d1, d0)
 
     def forward(self, src: Tensor, features: Sequence[Tensor], rec: Recurrent | None, steps: int) -> tuple[Tensor, Recurrent]:
         """src: (B·steps, 3, h, w); features at 1/2, 1/4, 1/8, 1/16. Gives hid (B·steps, 16, h, w) and the next state."""

