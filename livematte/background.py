@@ -15,6 +15,7 @@ from livematte.colour import RGB_MATRIX, Colour
 from livematte.errors import SettingsError, SourceError
 from livematte.frame import Frame, Matte, Plane, Size, pixel_format
 from livematte.planes import Background, solid, spread
+from livematte.profiles import in_srgb
 
 __all__ = ["Background", "Blur", "Clip", "Picture", "Solid", "parse_colour"]
 
@@ -81,7 +82,7 @@ class Picture:
     picture: a Frame, or R'G'B' (H, W, 3) uint8."""
 
     def __init__(self, picture: Frame | NDArray[np.uint8]) -> None:
-        self._picture = picture if isinstance(picture, Frame) else _from_bytes(picture)
+        self._picture = in_srgb(picture if isinstance(picture, Frame) else _from_bytes(picture))
         self._kept = _Kept()
 
     def planes(self, frame: Frame, matte: Matte) -> tuple[Plane, ...]:

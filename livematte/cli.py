@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from livematte import heap
 from livematte.errors import LivematteError, SettingsError
 from livematte.options import Parser, parser
 
@@ -74,6 +75,7 @@ def _matte(arguments: list[str]) -> int:
     """The default command."""
     given = vars(parser(_Version).parse_args(arguments))
     quiet, verbose = (given.pop(name, False) for name in ("quiet", "verbose"))
+    heap.share()
     from livematte.settings import make_settings, read_config
 
     config = read_config(Path(path)) if (path := given.pop("config", None)) else None
@@ -133,9 +135,11 @@ def _run_clip(settings: Settings, quiet: bool, verbose: bool) -> int:
                 progress.say(f"{job.method.name} by {job.method.describe}; {job.threads}")
                 progress.say(f"input {job.info.name}, {'x'.join(map(str, job.info.size))}, {float(job.info.rate):.5g} frames a second")
             progress.expect(job.info)
-            report = job.run(progress.show)
-            for note in job.notes():
-                progress.say(f"note: {note}")
+            try:
+                report = job.run(progress.show)
+            finally:
+                for note in job.notes():
+                    progress.say(f"note: {note}")
         progress.finish(report, outputs_of(settings))
         code = INTERRUPTED if report.interrupted else DONE
         if not job.pipeline.idle:
@@ -218,7 +222,8 @@ def _list_models() -> None:
     for method in METHODS.values():
         card = method.card
         size = f"{card.size / 1e6:.0f} MB" if card and card.size else ""
-        print(f"{method.name:<18}{method.needs:<23}{size:>7}  {card.licence if card else method.licence:<12}{method.state}")
+        needs = " or ".join(f"--{need}" for need in method.needs)
+        print(f"{method.name:<18}{needs:<23}{size:>7}  {card.licence if card else method.licence:<12}{method.state}")
     print("also, as --model: your own .onnx, .tflite or TorchScript file; torchvision:NAME and smp:ARCH:ENCODER with --weights")
 
 
@@ -244,6 +249,7 @@ def _doctor(arguments: list[str]) -> int:
 
 
 def _bench(arguments: list[str]) -> int:
+    heap.share()
     from livematte.bench.main import bench
 
     text, failed = bench(arguments, tell=_say)

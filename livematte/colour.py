@@ -93,7 +93,7 @@ def hdr_to_sdr(rgb: Array, transfer: int) -> Array:
         return rgb
     light = _pq_to_linear(rgb) / _SDR_WHITE_IN_PQ
     shoulder = np.where(light < 0.8, light, 1 - 0.2 * np.exp(-(light - 0.8) / 0.2))
-    return _linear_to_srgb(shoulder)
+    return linear_to_srgb(shoulder)
 
 
 def sdr_to_hdr(rgb: Array, transfer: int, primaries: int) -> Array:
@@ -110,7 +110,7 @@ def _srgb_to_linear(v: Array) -> Array:
     return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def _linear_to_srgb(v: Array) -> Array:
+def linear_to_srgb(v: Array) -> Array:
     v = np.clip(v, 0, 1)
     return np.where(v <= 0.0031308, v * 12.92, 1.055 * v ** (1 / 2.4) - 0.055).astype(np.float32)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -10,12 +11,16 @@ import numpy as np
 from livematte import colour as colours
 from livematte.frame import Frame, Matte, Plane, Size, to_integers
 from livematte.planes import Array, Background, black, blended, extended, over, solid
+from livematte.profiles import in_srgb
 
 
 def composite(frame: Frame, matte: Matte, background: Background) -> Frame:
     """The person over a background, opaque: com = pha fgr + (1 - pha) bgr, plane by plane, in the frame's format, tags and time.
 
-    Bit-identical to the frame's own samples where alpha is 1 (for subsampled chroma: where its mean is)."""
+    Bit-identical to the frame's own samples where alpha is 1 (for subsampled chroma: where its mean is). A frame with an ICC profile
+    meets the background in sRGB."""
+    if frame.profile is not None:
+        frame, matte = in_srgb(frame), Matte(matte.pha, in_srgb(matte.fgr))
     bgr = background.planes(frame, matte)
     return frame.with_planes(matte.blend(bgr) if matte.blend else blended(matte.fgr, bgr, matte.pha))
 
@@ -44,7 +49,7 @@ def view(name: str, frame: Frame, matte: Matte, background: Background | None = 
     if name == "cutout":
         return cutout(matte, premultiplied=premultiplied)
     if name == "alpha":
-        return frame.with_planes(_grey(frame, matte.pha))
+        return replace(frame.with_planes(_grey(frame, matte.pha)), profile=None)  # numbers, not colours
     if name == "foreground":
         return frame.with_planes(_on_white(matte))
     if name == "triptych":

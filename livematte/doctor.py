@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+_EXTRAS = {"trimap": "pymatting", "heif": "pi_heif", "whip": "aiortc", "ndi": "cyndilib", "bench": "matplotlib"}  # with what each brings
 _ENCODERS = {
     "libx264": ".mp4",
     "prores_aw": ".mov",
@@ -91,6 +92,16 @@ def _alpha_webm(name: str) -> Check:
     return Check(name, ok, "VP9 alpha is read and written" if ok else "libvpx is missing", "Install PyAV's own wheel", needed=False)
 
 
+def _extras(name: str) -> Check:
+    """What the base installation does without."""
+    from importlib.util import find_spec
+
+    missing = [extra for extra, module in _EXTRAS.items() if find_spec(module) is None]
+    if not missing:
+        return Check(name, True, ", ".join(_EXTRAS))
+    return Check(name, False, f"without {', '.join(missing)}", f"pip install 'livematte[{','.join(missing)}]'", needed=False)
+
+
 def _weights(name: str) -> Check:
     from livematte import weights
     from livematte.settings import DEFAULT_MODEL
@@ -143,6 +154,7 @@ _CHECKS: dict[str, Callable[[str], Check]] = {
     "OpenCV": _opencv,
     "PyAV": _pyav,
     "WebM alpha": _alpha_webm,
+    "extras": _extras,
     "weights": _weights,
     "cache": _cache,
     "writing": _writing,

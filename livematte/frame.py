@@ -6,7 +6,7 @@ A frame is never turned into full-size RGB floats and back: the planes that came
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -23,6 +23,7 @@ Size = tuple[int, int]  # (width, height)
 Blend = Callable[[tuple[Plane, ...]], tuple[Plane, ...]]
 
 SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
+_PIECE, _BESIDE = 64, 8  # rows of a piece, and rows beside it that its chroma is interpolated from; whole chroma samples
 _SEMI = {"nv12": 8, "p010le": 10, "p012le": 12, "p016le": 16}
 # One channel order per family; everything else is converted once, where it comes in, to the closest of these that loses nothing.
 _PLANAR = re.compile(r"(yuv|gbr|gray)(a?)(p?)(4\d\d)?(p?)(\d\d?)?(le)?")
@@ -84,7 +85,8 @@ class Frame:
     pts, duration: in units of time_base; pts None only for pictures without a time.
     label: what a picture is called, for outputs named after the inputs.
     captured: when a camera took it or a stream brought it, by time.monotonic(); None for what lay in a file.
-    sample_aspect: width of a sample over its height. field_order: "" progressive, "tff" or "bff" interlaced."""
+    sample_aspect: width of a sample over its height. field_order: "" progressive, "tff" or "bff" interlaced.
+    profile: the ICC profile of R'G'B' made of the planes, which rgb() and from_rgb() leave as it is; None = sRGB, or as `colour` says."""
 
     planes: tuple[Plane, ...]
     format: PixelFormat
@@ -97,6 +99,7 @@ class Frame:
     field_order: Literal["", "tff", "bff"] = ""
     label: str = ""
     captured: float | None = None
+    profile: bytes | None = None
 
     @property
     def size(self) -> Size:
@@ -137,6 +140,15 @@ class Frame:
         sampled bilinearly (as good a matte as the mean over the covered samples, in a fifth of the time). HDR is shown as SDR."""
         size = size or self.size
         return self.rgb_of(_stacked([_resized(p, size) for p in self.planes], self.format.family))
+
+    def rgb_pieces(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """rgb() of the frame's own size, from the top: (first row, (h, W, 3)). The floats of a whole photo are hundreds of megabytes."""
+        width, height = self.size
+        # A piece's chroma lies over its luma as the whole's does, so the odd last row is only the picture's own.
+        rows = _PIECE if height % self.format.sub[1] == 0 else height
+        for top in range(0, height, rows):
+            above, below = max(0, top - _BESIDE), min(height, top + rows + _BESIDE)
+            yield top, self.crop(0, above, width, below).rgb()[top - above :][: min(rows, height - top)]
 
     def rgb_of(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
         """R'G'B' (h, w, 3) float32 in [0, 1] of samples of this frame's: (h, w, C) in code values, in the order Y U V, R G B or Y."""

@@ -16,11 +16,12 @@ from livematte import methods
 from livematte.background import Background
 from livematte.errors import SettingsError, SinkError
 from livematte.look import Look, close_background, open_background, parse_background
-from livematte.methods import Asked, Opened, open_method
+from livematte.opening import Asked, Opened, prepare
 from livematte.pipeline import Output, Pipeline, Report
 from livematte.settings import Settings
 from livematte.sinks import Encoding, Sink, open_sink, sink_holds_alpha
 from livematte.sources import Cut, Source, SourceInfo, is_camera, is_url, open_source
+from livematte.sources.images import is_picture
 from livematte.urls import shown, split
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Job:
             self.background = open_background(settings.background)
             stack.callback(close_background, self.background)
             self.sinks = _open_sinks(settings, self.source.info, stack)
-            self.method = open_method(Asked(settings, fetching=fetching, tell=tell, again=_again(settings)))
+            prepared = prepare(Asked(settings, fetching=fetching, tell=tell, again=_again(settings), still=self.source.info.still))
+            self.method = prepared.open()
             stack.callback(self.method.close)
             self._stack = stack.pop_all()
         self.pipeline = Pipeline(
@@ -55,7 +57,7 @@ class Job:
             self.method.matter,
             [Output(sink, view) for sink, view in zip(self.sinks, self.views, strict=True)],
             Look(self.background, settings.choke, settings.feather, settings.alpha == "premultiplied", settings.mirror),
-            smooth=settings.smooth,
+            smooth=prepared.smooth if settings.smooth is None else settings.smooth,
             ofd=settings.ofd,
         )
 
@@ -87,8 +89,8 @@ class Job:
         return report
 
     def notes(self) -> list[str]:
-        """What the source, the method and the sinks have to tell once."""
-        return [*self.info.notes, *self.method.notes, *(note for sink in self.sinks for note in sink.notes)]
+        """What the source and the sinks have to tell once."""
+        return [*self.info.notes, *(note for sink in self.sinks for note in sink.notes)]
 
     def __enter__(self) -> Job:
         return self
@@ -111,8 +113,6 @@ def outputs_of(settings: Settings) -> tuple[str, ...]:
         return (f"{path.resolve().name}.matte/",)
     if set("*?[") & set(path.name) and not os.path.exists(path):
         return (f"{path.resolve().parent.name}.matte/",)
-    from livematte.sources.images import is_picture
-
     return (str(path.with_name(f"{path.stem}.matte{'.png' if os.path.isfile(path) and is_picture(path) else '.mov'}")),)
 
 
@@ -165,7 +165,8 @@ def _view_of(settings: Settings, output: str) -> str:
     if view == "auto":
         view = "cutout" if settings.background == "none" else "composite"
     if view == "cutout" and not holds_alpha:
-        raise SettingsError(f"{shown(output)} cannot hold alpha; give it a background (-b green, -b blur), or write a .mov, .webm or .mkv")
+        kinds = ".png, .webp or .tif" if is_picture(Path(settings.input)) else ".mov, .webm or .mkv"
+        raise SettingsError(f"{shown(output)} cannot hold alpha; give it a background (-b green, -b blur), or write a {kinds}")
     if view == "composite" and settings.background == "none":
         raise SettingsError("--view composite wants a background; try -b green, -b blur or -b picture.jpg")
     return view

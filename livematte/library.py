@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte import weights as supply
-from livematte.engines import open_engine
 from livematte.frame import Frame, pixel_format
 from livematte.job import Job
-from livematte.matting.recurrent import RecurrentMatter
+from livematte.matting.base import Matter as _Matter
+from livematte.opening import Asked, open_method
 from livematte.pipeline import Report
 from livematte.settings import make_settings
 
 
 def Matter(  # noqa: N802 - to its user it is the class whose step() makes mattes
-    model: str = "rvm-mobilenetv3",
+    model: str = "auto",
     *,
     device: str = "auto",
     precision: str = "auto",
@@ -28,19 +27,31 @@ def Matter(  # noqa: N802 - to its user it is the class whose step() makes matte
     follow: bool = True,
     weights: str | Path | None = None,
     threads: int | None = None,
-) -> RecurrentMatter:
+    **needs: Any,
+) -> _Matter:
     """A matter ready to step(frame) -> Matte(pha, fgr), frames in order; reset() between clips.
 
     model: a name that `livematte models` lists, or a file. device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". precision: "auto",
     "fp32", "fp16", "bf16", "int8". runtime: "auto", "openvino", "onnxruntime", "torch". detail, follow: as of RecurrentMatter. weights:
-    where the model's file lies; it is fetched into the user's cache where it is nowhere. WeightsError, EngineError or SettingsError
-    where it cannot be had."""
-    path = supply.resolve(model, weights=None if weights is None else Path(weights))
-    engine = open_engine(path, device=device, precision=precision, runtime=runtime, threads=threads)
-    return RecurrentMatter(engine, detail=detail, follow=follow)
+    where the model's file lies; it is fetched into the user's cache where it is nowhere. needs: what a method is given on the command
+    line, by the same names: key="green", tolerance=0.1, plate="empty.jpg", trimap="trimap.png", strokes="strokes.png", threshold="otsu", …
+    A LivematteError where it cannot be had."""
+    settings = make_settings(
+        input="-",
+        model=model,
+        device=device,
+        precision=precision,
+        runtime=runtime,
+        detail=detail,
+        follow="auto" if follow else "off",
+        weights=None if weights is None else Path(weights),
+        threads=threads,
+        **needs,
+    )
+    return open_method(Asked(settings)).matter
 
 
-def matte_image(rgb: NDArray[np.uint8], *, matter: RecurrentMatter | None = None) -> NDArray[np.float32]:
+def matte_image(rgb: NDArray[np.uint8], *, matter: _Matter | None = None) -> NDArray[np.float32]:
     """The alpha of one picture. rgb: (H, W, 3) uint8, sRGB; gives (H, W) float32 in [0, 1]. ValueError for another shape or dtype.
 
     matter: one to use, else one with the default model is opened once and kept."""
@@ -56,7 +67,7 @@ def matte_image(rgb: NDArray[np.uint8], *, matter: RecurrentMatter | None = None
 
 
 @lru_cache(maxsize=1)
-def _default_matter() -> RecurrentMatter:
+def _default_matter() -> _Matter:
     return Matter()
 
 

@@ -21,7 +21,7 @@ from livematte.live.outlet import Exit
 from livematte.live.pipeline import LivePipeline
 from livematte.look import parse_background
 from livematte.matting.base import Matter
-from livematte.methods import Asked, Opened, Opener, prepare
+from livematte.opening import Asked, Opened, Prepared, prepare
 from livematte.settings import Settings
 from livematte.sinks import LIVE, Sink, live_kind, open_sink, sink_holds_alpha
 from livematte.sources import Cut, LiveSource, SourceInfo, Wish, is_camera, is_url, open_live_source
@@ -57,9 +57,9 @@ class LiveJob:
             raise SettingsError(f"--on-demand is for cameras; got {shown(settings.input)}")
         names = outputs_of(settings)
         views = [_view_of(settings, name) for name in names]
-        opener = prepare(Asked(settings, live=True, fetching=fetching, tell=tell))
+        prepared = prepare(Asked(settings, live=True, fetching=fetching, tell=tell))
         with ExitStack() as stack:
-            self.controls = Controls(_live_of(settings, views), opaque="composite" in views, tell=tell)
+            self.controls = Controls(_live_of(settings, views, prepared.smooth), opaque="composite" in views, tell=tell)
             stack.callback(self.controls.close)
             source = _open_first(settings)
             if source is not None:
@@ -69,7 +69,7 @@ class LiveJob:
             stack.callback(self._close_method)
             self.pipeline = LivePipeline(
                 partial(open_live_source, settings.input, wish=_wish(settings)),
-                partial(self._open_matter, opener),
+                partial(self._open_matter, prepared),
                 exits,
                 self.controls,
                 canvas=self.info.size,
@@ -93,8 +93,8 @@ class LiveJob:
             raise SettingsError(f"--on-demand wants virtual cameras only, got the output {shown(name)}; leave one of them out")
         return Exit(sink, view, opening if live_kind(name) in LIVE else None)
 
-    def _open_matter(self, opener: Opener) -> Matter:
-        self.method = opener()
+    def _open_matter(self, prepared: Prepared) -> Matter:
+        self.method = prepared.open()
         return self.method.matter
 
     def _close_method(self) -> None:
@@ -179,14 +179,14 @@ def _view_of(settings: Settings, output: str) -> str:
     return view
 
 
-def _live_of(settings: Settings, views: list[str]) -> Live:
+def _live_of(settings: Settings, views: list[str], smooth: float) -> Live:
     """What can be changed later, as it begins. A virtual camera without a word about the background blurs the room."""
     background = "blur" if settings.background == "none" and "composite" in views else settings.background
     names = settings.backgrounds or (_NEXT if "composite" in views else ("none", *_NEXT))
     return Live(
         background=background,
         backgrounds=tuple(dict.fromkeys((background, *names))),
-        smooth=settings.smooth,
+        smooth=smooth if settings.smooth is None else settings.smooth,
         choke=settings.choke,
         feather=settings.feather,
         detail=settings.detail,

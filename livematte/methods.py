@@ -1,32 +1,27 @@
-"""Every way to a matte, by its name: what it needs, and how it is opened from a job's settings."""
+"""Every way to a matte, by its name: what it is for, what it needs, whether it is here. opening.py opens them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from livematte import weights
-from livematte.engines import Engine, load_libraries, open_engine
-from livematte.frame import Frame
-from livematte.matting.base import Matter
-from livematte.matting.recurrent import RecurrentMatter
-from livematte.settings import Settings
+from livematte.errors import SettingsError
+from livematte.settings import IMPLIES, Settings
 
-if TYPE_CHECKING:
-    from livematte.weights import Progress
+INSTALLED = ("torchvision", "smp")  # packages whose segmentation networks are called PACKAGE:NAME
 
 
 @dataclass(frozen=True)
 class Method:
-    """does: what it is good for, in a line. needs: the options that it does nothing without. module: what must be there for it to run,
-    wants: and how to get that."""
+    """does: what it is good for, in a line. needs: the options of which it takes one. module: what must be there for it to run, wants:
+    and how to get that."""
 
     name: str
     does: str
-    needs: str = ""
+    needs: tuple[str, ...] = ()
     licence: str = "MIT"
     module: str = ""
     wants: str = ""
@@ -53,100 +48,67 @@ def _has(module: str) -> bool:
     return find_spec(package) is not None and (not name or hasattr(import_module(package), name))
 
 
-_TRIMAP = ("--trimap or --strokes", "MIT", "pymatting", "pip install 'livematte[trimap]'")
-_FLOW = ("--trimap or --strokes", "Apache-2.0", "cv2.alphamat", "an opencv-contrib-python")
-
-
+_MARKS = ("trimap", "strokes")
+_PYMATTING = (_MARKS, "MIT", "pymatting", "pip install 'livematte[trimap]'")
 METHODS = {
     method.name: method
     for method in (
         Method("rvm-mobilenetv3", "people in clips and live; the default"),
-        Method("rvm-resnet50", "people, somewhat better, at three times the cost"),
-        Method("modnet", "portraits: stills, one frame at a time"),
-        Method("modnet-webcam", "portraits before a webcam"),
-        Method("bgm-mobilenetv2", "a camera that stands still", needs="--plate"),
-        Method("bgm-resnet50", "a camera that stands still", needs="--plate"),
-        Method("bgm-resnet101", "a camera that stands still", needs="--plate"),
-        Method("plate", "a camera that stands still, without a network's weights", needs="--plate"),
-        Method("key", "a green or blue screen", needs="--key"),
-        Method("threshold", "something bright before something dark", needs="--threshold"),
-        Method("closed-form", "stills: the best edges", *_TRIMAP),
-        Method("knn", "stills", *_TRIMAP),
-        Method("lbdm", "stills", *_TRIMAP),
-        Method("random-walk", "stills: quick and coarse", *_TRIMAP),
-        Method("large-kernel", "stills: quicker where much is unknown", *_TRIMAP),
-        Method("information-flow", "stills", *_FLOW),
+        Method("rvm-resnet50", "the same with a larger network, at three times the cost"),
+        Method("modnet", "portraits: stills, and clips frame by frame"),
+        Method("modnet-webcam", "the same before a webcam"),
+        Method("bgm-mobilenetv2", "a camera that stands still", ("plate",)),
+        Method("bgm-resnet50", "a camera that stands still", ("plate",)),
+        Method("bgm-resnet101", "a camera that stands still", ("plate",)),
+        Method("plate", "a camera that stands still, without a network for it", ("plate",)),
+        Method("key", "a green or blue screen", ("key",)),
+        Method("threshold", "something bright before something dark", ("threshold",)),
+        Method("closed-form", "stills: the best edges", *_PYMATTING),
+        Method("knn", "stills", *_PYMATTING),
+        Method("lbdm", "stills", *_PYMATTING),
+        Method("random-walk", "stills", *_PYMATTING),
+        Method("large-kernel", "stills", *_PYMATTING),
+        Method("information-flow", "stills", _MARKS, "Apache-2.0", "cv2.alphamat", "an opencv-contrib-python"),
     )
 }
-
-
-@dataclass
-class Opened:
-    """A way to a matte, ready. name: of the method. describe: what computes it, for people. device: where.
-
-    engine: what runs its network; None where it has none. notes: what there is to tell once."""
-
-    name: str
-    matter: Matter
-    describe: str
-    device: str = "cpu"
-    engine: Engine | None = None
-    notes: list[str] = field(default_factory=list)
-    close: Callable[[], None] = lambda: None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a method is opened for. live: for a camera. tell: hears once what happens on the way. again: the clip's frames from the
-    beginning; None where they come only once."""
-
-    settings: Settings
-    live: bool = False
-    fetching: Progress | None = None
-    tell: Callable[[str], None] = lambda text: None
-    again: Callable[[], Iterable[Frame]] | None = None
-
-
-Opener = Callable[[], Opened]
+SOLVERS = tuple(name for name, method in METHODS.items() if method.needs == _MARKS)
+_ONLY_FOR = {option: "key" for option in ("tolerance", "softness", "despill", "garbage", "holdout")}
+_ONLY_FOR |= {"space": "threshold", "invert": "threshold"}
 
 
 def check(settings: Settings) -> None:
-    """SettingsError for a method that is none, or that lacks what it needs: what can be told before anything is opened."""
-    weights.card_of(settings.method)
+    """SettingsError for a method that is none, that lacks what it needs, or gets what it has no use for."""
+    name = settings.method
+    method = METHODS.get(name)
+    if method is None and not is_installed_kind(name) and not Path(name).is_file():
+        raise SettingsError(f"unknown model {name!r}; wanted one of {', '.join(METHODS)}, or a network's file that exists")
+    if is_installed_kind(name) and settings.weights is None:
+        raise SettingsError(f"{name} wants --weights FILE, the numbers of that network: none are fetched")
+    for option, owner in _ONLY_FOR.items():
+        if getattr(settings, option) not in (None, False) and name != owner:
+            raise SettingsError(f"--{option} goes with --{owner}; got {name}")
+    if settings.of_class is not None and method is not None:
+        raise SettingsError(f"--class is for a segmentation network; {name} has no classes")
+    _check_needs(settings, name, method)
 
 
-def prepare(asked: Asked) -> Opener:
-    """Finds what can be wrong, fetches, reads and imports what is slow; what it gives opens the method, quickly, in any thread.
-
-    SettingsError, SourceError, WeightsError or EngineError where it cannot be had."""
-    return _network(asked)
-
-
-def open_method(asked: Asked) -> Opened:
-    """At once. Errors as of prepare."""
-    return prepare(asked)()
+def _check_needs(settings: Settings, name: str, method: Method | None) -> None:
+    given = next((option for option in IMPLIES if getattr(settings, option) is not None), None)
+    takes = _takes(settings, method)
+    if given is not None and given not in takes:
+        raise SettingsError(f"{name} has no use for --{given}; leave one of them out")
+    if method is not None and method.needs and given is None:
+        raise SettingsError(f"{name} wants {' or '.join(f'--{need}' for need in method.needs)}; livematte --help tells about it")
 
 
-def make_matter(engine: Engine, settings: Settings, *, live: bool = False, reuse: bool = True) -> RecurrentMatter:
-    """The matter that a job with these settings makes of its engine. reuse: as of RecurrentMatter.
-
-    live: it waits for nothing, and a part costs less than the whole, whatever detail is asked for, which the job sets by itself."""
-    detail = None if live else settings.detail
-    return RecurrentMatter(engine, detail=detail, follow=settings.follow == "auto", reuse=reuse, waits=not live)
-
-
-def _network(asked: Asked) -> Opener:
-    settings, name = asked.settings, asked.settings.method
-    path = weights.resolve(name, weights=settings.weights, progress=asked.fetching)
-    if asked.live:
-        load_libraries(path, device=settings.device, precision=settings.precision, runtime=settings.runtime)
-
-    def opened() -> Opened:
-        engine = open_engine(path, device=settings.device, precision=settings.precision, runtime=settings.runtime, threads=settings.threads)
-        return _by_engine(name, make_matter(engine, settings, live=asked.live), engine)
-
-    return opened
+def _takes(settings: Settings, method: Method | None) -> tuple[str, ...]:
+    """The options that mean something to it. `--trimap auto` does to every network, for it is one's matte that becomes the trimap."""
+    if method is not None and method.needs:
+        return method.needs
+    auto = ("trimap",) if settings.trimap == "auto" else ()
+    return auto if method is not None else (*auto, "plate")
 
 
-def _by_engine(name: str, matter: Matter, engine: Engine) -> Opened:
-    return Opened(name, matter, engine.describe, engine.device, engine, close=engine.close)
+def is_installed_kind(name: str) -> bool:
+    """Whether it means a network of a package that the user has installed."""
+    return ":" in name and name.partition(":")[0] in INSTALLED

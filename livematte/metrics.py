@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 
 _SIGMA = 1.4
 _LEAST = 0.01  # of a Gaussian derivative: where it falls below, the filter ends
-_LEVELS = np.arange(0.1, 1.05, 0.1, np.float32)  # of alpha, at which connectivity is looked at
+_LEVELS = np.arange(1, 11, dtype=np.float32) / np.float32(10)  # of alpha, at which connectivity is looked at
 _LOOSE = 0.15  # alpha above the level up to which a pixel is connected: less does not count
 _NEAR = 0.008  # of a picture's diagonal: outlines that are no further apart are the same
 

@@ -6,6 +6,7 @@ Built on argparse, whose import costs a tenth of what richer ones do: `livematte
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ OUTPUT, by its name:
   .mov   ProRes 4444 with alpha (default: NAME.matte.mov)    .webm  VP9 with alpha
   .mkv   FFV1 with alpha, lossless                           .mp4   H.264, no alpha
   .gif .webp .png  animated                                  folder/ or .zip  PNG pictures
+  .png .tif .webp .avif .jpg  one picture (.jpg: no alpha)
   vcam, vcam:/dev/video10  a virtual camera                  window  a preview, with keys (? lists them)
   rtmp:// rtsp:// udp:// whip+https:// ndi:NAME  streams     -  NUT on standard output
 
@@ -42,6 +44,9 @@ class Parser(argparse.ArgumentParser):
     """Tells wrong usage in two lines rather than with the whole usage text."""
 
     def error(self, message: str) -> NoReturn:
+        first, _, more = message.partition("unrecognized arguments: ")
+        if not first and os.path.exists(more.partition(" ")[0]):  # a glob that the shell has spelt out
+            raise SettingsError("got several inputs, wanted one; give a folder, or quote the glob: 'photos/*.jpg'")
         raise SettingsError(f"{message}\nTry: livematte --help")
 
 
@@ -96,10 +101,12 @@ def _add_methods(add: Callable[..., Any]) -> None:
     add("--key", metavar="COLOUR", help="key a screen: green, blue, '#rrggbb', or auto")
     add("--tolerance", metavar="N", help="how far a screen's colour may lie from the key's")
     add("--softness", metavar="N", help="over how far from there alpha rises to 1")
-    add("--despill", metavar="N", help="how much of the screen's light is taken off the person, 0 to 1 (1)")
+    add("--despill", metavar="N", help="how much of the screen's light to take off all of the person, 0 to 1 (off the edge alone)")
     add("--garbage", metavar="PICTURE", help="white where nobody ever is")
-    add("--threshold", metavar="HOW", help="the brighter part is the person: otsu, adaptive, or a level from 0 to 1")
+    add("--holdout", metavar="PICTURE", help="white where all is the person, whatever its colour")
+    add("--threshold", metavar="HOW", help="what is above a level is the person: otsu, adaptive, or a number from 0 to 1")
     add("--space", metavar="NAME", help="what is compared with the threshold: luma, hue, saturation, lab-a, … (luma)")
+    add("--invert", action="store_true", help="the other side of the threshold is the person")
     add("--trimap", metavar="PICTURE", help="white the person, black the rest, grey unknown; a folder for several; auto: from a model")
     add("--strokes", metavar="PICTURE", help="white scribbles on the person, black ones on the rest")
 
@@ -109,7 +116,7 @@ def _add_matting(add: Callable[..., Any]) -> None:
     add("--follow", metavar="HOW", help="auto: run the network where people are (default); off: on the whole picture, --detail is of that")
     add("--choke", metavar="PX", help="shrink the matte by so many pixels; negative grows it")
     add("--feather", metavar="PX", help="soften its edge")
-    add("--smooth", metavar="SECONDS", help="let still parts settle over so long; moving ones follow at once (0)")
+    add("--smooth", metavar="SECONDS", help="let still parts settle over so long; moving ones follow at once (0; of a segmentation 0.1)")
     add("--ofd", action="store_true", help="a frame later: where one frame differs from both of its neighbours, take their mean")
     add("--alpha", metavar="KIND", help="straight (default) or premultiplied")
     add("--device", metavar="DEV", help="auto, cpu, cuda, cuda:1, mps, xpu")

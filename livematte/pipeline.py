@@ -235,11 +235,14 @@ class Pipeline:
         )
 
     def _finish(self) -> Report:
-        """Ends every output as the run went: whole, or as a part."""
+        """Ends every output as the run went: whole, or as a part. Pictures that cannot be read do not make the others less whole."""
         interrupted = self._stopping and not self._all_read and not self._failure
         error = self._failure or self._source_error
-        if error is None and not interrupted:
-            error = self._close_all()
+        whole = not interrupted and (error is None or (error is self._source_error and self._source.info.still))
+        if whole and (failed := self._close_all()):
+            error = failed
+        elif whole and error:
+            error.add_note(f"The others are done: {', '.join(output.sink.name for output in self._outputs)}")
         report = self.report()
         if error is None and not interrupted:
             return report

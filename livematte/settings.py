@@ -99,12 +99,14 @@ class Settings(BaseModel):
     weights: Path | None = None
     plate: Annotated[str | None, Field(min_length=1)] = None
     key: Annotated[str | None, Field(min_length=1)] = None
-    tolerance: float | None = Field(None, ge=0, le=100, allow_inf_nan=False)
-    softness: float | None = Field(None, ge=0, le=100, allow_inf_nan=False)
-    despill: float | None = Field(None, ge=0, le=100, allow_inf_nan=False)
+    tolerance: float | None = Field(None, ge=0, le=0.45, allow_inf_nan=False)
+    softness: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    despill: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     garbage: Path | None = None
+    holdout: Path | None = None
     threshold: Annotated[str | float | None, BeforeValidator(_threshold)] = None
     space: str | None = None
+    invert: bool = False
     trimap: Annotated[str | None, Field(min_length=1)] = None
     strokes: Annotated[str | None, Field(min_length=1)] = None
     of_class: Annotated[str | None, Field(min_length=1)] = None
@@ -116,7 +118,7 @@ class Settings(BaseModel):
     follow: Literal["auto", "off"] = "auto"
     choke: float = Field(0.0, ge=-100, le=100, allow_inf_nan=False)
     feather: float = Field(0.0, ge=0, le=100, allow_inf_nan=False)
-    smooth: float = Field(0.0, ge=0, le=5, allow_inf_nan=False)
+    smooth: float | None = Field(None, ge=0, le=5, allow_inf_nan=False)
     ofd: bool = False
     alpha: Literal["straight", "premultiplied"] = "straight"
     mirror: bool = False

@@ -62,7 +62,7 @@ fingerprint() {
 is_installed() {
     local have
     have=$(cat "$stamp" 2>/dev/null) || return
-    [[ $have == "$(fingerprint) $1" || $have == "$(fingerprint) dev,example,whip,ndi,bench" ]]
+    [[ $have == "$(fingerprint) $1" || $have == "$(fingerprint) dev,example,whip,ndi,bench,trimap,heif" ]]
 }
 
 # The constraints spare gigabytes: without them pip may take another build of torch with all that it brings along.

@@ -64,6 +64,11 @@ def test_sizes_are_those_of_the_base_where_none_are_named(saved: Callable[..., P
     compare.fit(compare.read_base(path), options)
     assert options.sizes == ("4k", "720p")
     assert compare.of(parse([])) == tuple(SIZES)
+    live = parse(["live", "--compare", str(path)])
+    compare.fit(compare.read_base(saved("live --sizes 4k")), live)
+    assert live.sizes == ("4k",)
+    assert compare.of(parse(["live"])) == ("720p", "1080p", "4k")
+    assert compare.of(parse(["memory"])) == ()
 
 
 @pytest.mark.parametrize(

@@ -215,9 +215,8 @@ def test_the_figure_fills_a_third_of_the_frame(out: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> live_run.Camera:
-    monkeypatch.setattr(live_run, "SIZE", (128, 96))
-    return live_run.Camera(person_clip(tmp_path / "clip.mkv", frames=3), 200)
+def camera(tmp_path: Path) -> live_run.Camera:
+    return live_run.Camera(person_clip(tmp_path / "clip.mkv", frames=3), (128, 96), 200)
 
 
 def test_a_camera_goes_round_with_the_time_of_each_capture(camera: live_run.Camera) -> None:
@@ -245,7 +244,7 @@ def test_a_live_run_of_the_stub(tmp_path: Path) -> None:
 def test_an_idle_run_ends_with_its_share_of_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_run, "IDLE_AFTER", 0.1)
     monkeypatch.setattr(live_run, "IDLE_SECONDS", 0.2)
-    found = live_run._idle({"matter": "idle", "fps": 30, "detail": None, "values": {}})
+    found = live_run._idle({"matter": "idle", "fps": 30, "size": [128, 96], "detail": None, "values": {}})
     assert found["cpu_percent"] >= 0
 
 
@@ -257,12 +256,60 @@ def test_live_goals_are_for_the_papers_detail() -> None:
         "latency_ms": [40, 61, 70],
         "stages_ms": {"network": 30.0},
         "detail": 512,
+        "dropped": 50,
     }
     found: dict[str, Any] = {"report": report, "sent_fps": 30.0, "intervals_ms": [33] * 4, "resident": [[1, 400.0]], "slope": 0.5}
-    kind = live.Kind("detail 512", "network", 300, 30, 512)
+    kind = live.Kind("detail 512", "network", 300, 30, detail=512)
     rows = {row[0]: row[1:] for row in live._rows(kind, found)}
     assert rows["frames matted, a second"] == ["25.0", "≥ 25", "reached"]
     assert rows["p95 ms"] == ["61", "≤ 60", "missed"]
     assert rows["p50 less the network's own time, ms"] == ["10", "≤ 33", "reached"]
+    assert rows["memory, MB per 1,000 frames"] == ["+0.50", "< 1", "reached"]
     free = {row[0]: row[1:] for row in live._rows(replace(kind, detail=None), found)}
     assert free["p95 ms"] == ["61", "", ""]
+    assert free["p50 less the network's own time, ms"] == ["10", "≤ 33", "reached"]
+    large = {row[0]: row[1:] for row in live._rows(replace(kind, size="1080p"), found)}
+    assert not any(row[2] for row in large.values()), "the goals are for 720p"
+    assert "memory, MB per 1,000 frames" not in large, "of so few frames that it says nothing"
+
+
+def live_runs(arguments: str, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[str, str, int]], Any]:
+    """(size, matter, frames) of each run that is asked for, and the result, where every run finds the same."""
+    asked: list[tuple[str, str, int]] = []
+    report = {"frames_in": 9, "frames_matted": 9, "seconds": 1.0, "latency_ms": [1, 2, 3], "stages_ms": {}, "detail": 448, "dropped": 0}
+
+    def apart(kind: live.Kind, clip: str, values: dict[str, str]) -> dict[str, Any]:
+        asked.append((kind.size, kind.matter, kind.frames))
+        if kind.matter == "idle":
+            return {"cpu_percent": 0.5}
+        return {"report": report, "sent_fps": 9.0, "intervals_ms": [1.0] * 4, "resident": [[1, 2.0]], "slope": 0.0}
+
+    monkeypatch.setattr(live, "_apart", apart)
+    monkeypatch.setattr(live, "person", lambda name, frames: f"{name}.mp4")
+    result = live.measure(parse(["live", *arguments.split()]), lambda text: None)
+    return asked, result
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_live_is_measured_at_three_sizes_and_most_at_720p(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, result = live_runs("--frames 101 --stub-frames 7", monkeypatch)
+    assert asked[:4] == [("720p", "network", 101), ("720p", "network", 101), ("720p", "stub", 7), ("720p", "idle", 0)]
+    assert asked[4:] == [(size, "network", 26) for size in ("1080p", "1080p", "4k", "4k")]
+    assert result.of == ("720p", "1080p", "4k")
+    assert [line.split()[1] for line in result.text.splitlines() if "MJPEG" in line] == ["1280x720", "1920x1080", "3840x2160"]
+    assert result.figures["720p: on demand, nobody watching: % of a core"] == 0.5
+    assert result.figures["4k: detail as time allows: latency p95, ms"] == 2
+    assert result.text.count("| detail at the end ") == 7
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(
+    ("arguments", "runs"),
+    [
+        ("--sizes 4k --frames 40", [("4k", "network", 10)] * 2),
+        ("--sizes 4k --frames 40 --detail 384", [("4k", "network", 10)]),
+        ("--sizes 720p --frames 0 --stub-frames 5", [("720p", "stub", 5), ("720p", "idle", 0)]),
+    ],
+)
+def test_live_measures_what_is_asked_for(arguments: str, runs: list[tuple[str, str, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert live_runs(arguments, monkeypatch)[0] == runs

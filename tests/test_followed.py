@@ -40,6 +40,7 @@ class Pictures:
 
     def __init__(self, engine: Engine) -> None:
         self.device, self.channels_last, self.ready, self.making = engine.device, engine.channels_last, engine.ready, False
+        self.recurrent, self.parts = engine.recurrent, engine.parts
         self._engine = engine
         self.sizes: list[tuple[int, int]] = []
 

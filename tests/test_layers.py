@@ -11,17 +11,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "livematte"
 # From the ground up; those of one line do not know each other, but for BESIDE.
 LEVELS = [
-    ["errors", "urls", "colour", "channels", "metrics"],
+    ["errors", "urls", "colour", "channels", "metrics", "heap"],
     ["frame", "sound"],
-    ["planes", "pyav", "settings", "options"],
+    ["planes", "profiles", "pyav", "settings", "options"],
     ["sources", "networks", "weights", "engines", "edges", "background", "composite", "sinks", "progress"],
     ["matting", "look"],
     ["smooth"],
     ["pipeline", "live"],
     ["methods"],
+    ["opening"],
     ["job", "doctor", "devices"],
     ["live_job"],
     ["library", "bench"],
+    ["evaluate"],
     ["cli"],
     [""],  # the package itself, which hands out names of all
 ]
@@ -34,12 +36,17 @@ OWNERS = {
     "onnx": {"engines", "weights"},
     "onnxruntime": {"engines", "doctor"},
     "openvino": {"engines", "doctor"},
+    "pymatting": {"matting/solvers.py"},
+    "scipy": {"matting/solvers.py"},
     "pyvirtualcam": {"sinks/virtual_camera.py", "doctor"},
     "aiortc": {"sinks/rtc.py"},
     "cyndilib": {"sinks/ndi.py"},
     "pydantic": {"settings"},
+    "PIL": {"profiles", "sources/picture_file.py", "sinks/picture_formats.py"},
+    "pi_heif": {"sources/heif.py"},
+    "tifffile": {"sinks/picture_formats.py"},
     "rich": {"progress"},
-    "matplotlib": {"bench/plot.py"},
+    "matplotlib": {"bench/plot.py", "evaluate/telling.py"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

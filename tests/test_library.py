@@ -14,6 +14,7 @@ from written import read, times
 
 import livematte
 from livematte import library
+from livematte.errors import SettingsError
 
 HEAVY = {"numpy", "torch", "cv2", "av", "onnx", "onnxruntime", "pydantic", "rich"}
 
@@ -97,8 +98,8 @@ def test_matte_image(matter: livematte.Matter) -> None:
 
 def test_matte_image_opens_its_matter_once(rvm_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
-    monkeypatch.setattr(library, "Matter", lambda: opened.append(1) or livematte.library.RecurrentMatter(engine))
-    engine = library.open_engine(rvm_path, device="cpu", threads=1)
+    matter = library.Matter(weights=rvm_path, device="cpu", threads=1)
+    monkeypatch.setattr(library, "Matter", lambda: opened.append(1) or matter)
     library._default_matter.cache_clear()
     for _ in range(2):
         livematte.matte_image(drawn_person((64, 48)))
@@ -123,7 +124,7 @@ def test_matte_image_wants_bytes_of_rgb(rgb: np.ndarray) -> None:
 
 
 def test_a_detail_that_is_none_is_an_error(rvm_path: Path) -> None:
-    with pytest.raises(ValueError, match="got detail = -3, wanted at least 16 pixels, or None"):
+    with pytest.raises(SettingsError, match="--detail: got '-3', wanted greater than or equal to 64"):
         livematte.Matter(weights=rvm_path, detail=-3)
 
 

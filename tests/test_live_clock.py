@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from itertools import pairwise
 
 import pytest
@@ -124,7 +125,7 @@ def test_the_beat_comes_soon_after_the_pictures(hands: Hands, ready: float) -> N
         hands.go(pace.left())
         beats += 1
         waits.append((hands.now - first) % PERIOD if hands.now >= first else None)
-        pace.beat(waits[-1])
+        pace.beat(None if waits[-1] is None else hands.now - waits[-1])
     settled = [wait for wait in waits[-100:] if wait is not None]
     assert max(settled) < 0.008
     assert min(settled) > 0.001
@@ -138,5 +139,36 @@ def test_the_next_beat_is_never_further_than_a_period(hands: Hands, rate: float)
     pace = Pace(PERIOD)
     for _ in range(500):
         hands.go(1 / rate)
-        pace.beat(0.0)
+        pace.beat(hands.now)
         assert pace.left() <= 1.02 * PERIOD
+
+
+def test_it_backs_away_from_a_picture_for_which_it_was_held_back(hands: Hands) -> None:
+    """By as much as the picture came late, and a little more, though it was sent as soon as it was there."""
+    pace = Pace(PERIOD)
+    hands.go(pace.left() + PERIOD)
+    pace.beat(None)
+    due = hands.now + pace.left()
+    hands.go(pace.left() + 0.1 * PERIOD)
+    pace.beat(hands.now)
+    assert hands.now + pace.left() > due + 1.1 * PERIOD
+    assert pace.left() <= 1.05 * PERIOD
+
+
+@pytest.mark.parametrize("late", [0.002, 0.005, 0.008])
+def test_few_pictures_miss_a_beat_that_waits_for_them(hands: Hands, late: float) -> None:
+    """One picture in ten is late. The beat neither runs away from the others, nor misses many of the late ones."""
+    pace, rng, first, count = Pace(PERIOD), random.Random(3), hands.now + 0.01, 3000
+    ready = [first + i * PERIOD + (late if rng.random() < 0.1 else 0.0) for i in range(count)]
+    seen, ages, missed = -1, [], 0
+    while seen < count - 2:
+        hands.go(pace.left())
+        if hands.now < ready[seen + 1] <= hands.now + pace.grace:
+            hands.now = ready[seen + 1]
+        newest = max(seen, bisect_right(ready, hands.now) - 1)
+        missed += newest == seen
+        pace.beat(None if newest == seen else ready[newest])
+        ages.append(hands.now - ready[newest])
+        seen = newest
+    assert missed < 0.01 * count
+    assert sum(ages[300:]) / len(ages[300:]) < late + 0.006

@@ -40,6 +40,18 @@ def test_a_paced_output_repeats_what_there_is() -> None:
     assert screen.closed == 1
 
 
+def test_a_beat_waits_a_little_for_the_next_picture() -> None:
+    screen = Log()
+    with Out(screen) as out:
+        out.outlet._pace.grace = 1.0
+        out.show(50)
+        out.until(lambda: screen.lumas[-1:] == [50])
+        time.sleep(0.05)
+        out.show(60)
+        out.until(lambda: screen.lumas[-1:] == [60])
+    assert [luma for luma in screen.lumas if luma != STAND_IN] == [50, 60], "ten beats were due meanwhile"
+
+
 def test_others_get_each_picture_once_with_growing_times() -> None:
     screen = Log(paced=False)
     with Out(screen) as out:

@@ -149,7 +149,7 @@ def test_priming_plays_the_scene_backwards() -> None:
     seen = []
 
     class Recorder:
-        device, channels_last = "cpu", False
+        device, recurrent, parts, channels_last = "cpu", True, True, False
 
         def run(self, src_sm: np.ndarray, rec: object) -> tuple[np.ndarray, object]:
             seen.append((float(src_sm.mean()), rec))

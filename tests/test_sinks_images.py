@@ -1,7 +1,8 @@
-"""Folders, zips and single PNGs, and animated pictures."""
+"""Folders, zips and single pictures of every kind, and animated pictures."""
 
 from __future__ import annotations
 
+import threading
 import zipfile
 from dataclasses import replace
 from fractions import Fraction
@@ -10,14 +11,20 @@ from pathlib import Path
 
 import av
 import cv2
+import icc
 import numpy as np
 import pytest
+import tifffile
 from media import SIZE, alpha
+from PIL import Image
 from written import clip, like, read, times, write
 
-from livematte.errors import SinkError
+from livematte.colour import RGB_MATRIX, Colour
+from livematte.errors import SettingsError, SinkError
 from livematte.frame import Frame
-from livematte.sinks import open_sink
+from livematte.profiles import in_srgb
+from livematte.sinks import open_sink, sink_holds_alpha
+from livematte.sources import open_source
 
 _DEPTH = {8: (np.uint8, 255), 10: (np.uint16, 65535), 16: (np.uint16, 65535)}
 
@@ -92,6 +99,117 @@ def test_one_png_holds_one_picture(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"holds one picture, got more; write into a folder/ or a \.zip"):
         sink.send(clip()[1])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".tiff", ".TIF"])
+@pytest.mark.parametrize("pixels", ["yuva420p", "gbrp", "gbrap", "yuv444p16le", "gbrap16le", "gray"])
+def test_a_tiff_holds_what_a_png_would(tmp_path: Path, pixels: str, suffix: str) -> None:
+    [frame] = clip(pixels, times=[0])
+    write(tmp_path / f"a{suffix}", [frame], still=True, frames=1)
+    with tifffile.TiffFile(tmp_path / f"a{suffix}") as file:
+        page = file.pages[0]
+        got, extra = page.asarray(), page.tags.get("ExtraSamples")
+    assert got.dtype == _DEPTH[frame.format.bits][0]
+    np.testing.assert_allclose(got.astype(int), expected(frame).astype(int), atol=1)
+    assert (extra and extra.value) == (None if frame.pha is None else (2,))  # straight
+
+
+@pytest.mark.parametrize("pixels", ["gbrp", "gbrap", "gbrp16le", "gbrap16le"])
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_rgb_is_written_bit_for_bit(tmp_path: Path, name: str, pixels: str) -> None:
+    [frame] = clip(pixels, times=[0])
+    frame = replace(frame, colour=Colour(matrix=RGB_MATRIX, full_range=True))
+    write(tmp_path / name, [frame], still=True, frames=1)
+    [got] = list(open_source(tmp_path / name))
+    assert all(np.array_equal(a, b) for a, b in zip(got.planes, frame.planes, strict=True))
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.jpeg", "a.webp", "a.avif"])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p10le", "gbrp16le"])
+def test_lossy_pictures_have_eight_bits(tmp_path: Path, name: str, pixels: str) -> None:
+    [frame] = clip(pixels, times=[0])
+    write(tmp_path / name, [frame], still=True, frames=1)
+    picture = np.asarray(Image.open(tmp_path / name))
+    assert (picture.dtype, picture.shape) == (np.uint8, (48, 64, 3))
+    assert np.abs(picture.astype(int) - np.rint(frame.rgb() * 255)).mean() < 3  # lossy; WebP halves the colour
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.avif"])
+def test_lossy_pictures_with_alpha(tmp_path: Path, name: str) -> None:
+    [frame] = clip("yuva420p", times=[0])
+    write(tmp_path / name, [frame], still=True, frames=1)
+    picture = np.asarray(Image.open(tmp_path / name))
+    assert frame.pha is not None
+    assert np.abs(picture[..., 3] - frame.pha * 255).max() < 5
+    assert b"ANMF" not in (tmp_path / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg", "a.webp", "a.avif"])
+def test_a_profile_goes_along(tmp_path: Path, name: str) -> None:
+    profile = icc.rgb_profile()
+    frame = replace(clip("gbrp", times=[0])[0], profile=profile)
+    write(tmp_path / name, [frame], still=True, frames=1)
+    image = Image.open(tmp_path / name)
+    assert image.info["icc_profile"] == profile
+    assert np.abs(np.asarray(image).astype(int) - np.rint(frame.rgb() * 255)).mean() < 3  # its own numbers
+
+
+def test_a_clip_is_in_srgb(tmp_path: Path) -> None:
+    frames = [replace(frame, profile=icc.rgb_profile()) for frame in clip("gbrp")]
+    write(tmp_path / "a.mkv", frames)
+    for got, frame in zip(read(tmp_path / "a.mkv"), frames, strict=True):
+        assert np.abs(got.rgb() - in_srgb(frame).rgb()).max() < 0.51 / 255
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.jpeg", "a.tif", "a.tiff", "a.avif"])
+def test_one_picture_is_no_clip_and_no_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} holds one picture, got a clip; write into a folder/ or a \.zip, or a clip"):
+        open_sink(tmp_path / name, like=like(frames=None))
+    with pytest.raises(SettingsError, match=rf"{name} holds one picture, got 3 pictures; write into a folder/"):
+        open_sink(tmp_path / name, like=like(still=True, frames=3))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_jpeg_takes_no_alpha(tmp_path: Path) -> None:
+    assert not sink_holds_alpha("a.jpg")
+    sink = open_sink(tmp_path / "a.jpg", like=like(still=True, frames=1))
+    sink.send(clip("yuva420p", times=[0])[0])
+    with pytest.raises(SinkError, match=r"JPEG holds no alpha; write \.png, \.webp or \.tif, or choose a background"):
+        sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_webp_has_its_limits(tmp_path: Path) -> None:
+    sink = open_sink(tmp_path / "a.webp", like=like(still=True, frames=1))
+    sink.send(clip("gray", times=[0], size=(16384, 2))[0])
+    with pytest.raises(SinkError, match=r"WebP holds 16383 pixels a side, got 16384x2; write \.png or \.tif"):
+        sink.close()
+
+
+def test_pictures_are_written_in_order_while_others_are_encoded(tmp_path: Path) -> None:
+    frames = [replace(clip("gbrp", times=[0], size=(600 - 20 * i, 400))[0], label=f"{i}") for i in range(12)]
+    write(tmp_path / "a.zip", frames, still=True)
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        assert file.namelist() == [f"{i}.png" for i in range(12)]
+        assert [loaded(file.read(f"{i}.png")).shape[1] for i in range(12)] == [600 - 20 * i for i in range(12)]
+
+
+def test_an_abandoned_folder_keeps_what_was_sent(tmp_path: Path) -> None:
+    sink = open_sink(tmp_path / "a", like=like(still=True))
+    for frame in clip(times=range(5)):
+        sink.send(frame)
+    part = sink.abandon(keep=True)
+    assert part is not None
+    assert len(list(part.iterdir())) == 5
+    with pytest.raises(SinkError, match=r"is closed"):
+        sink.send(clip()[0])
+
+
+def test_no_thread_is_left(tmp_path: Path) -> None:
+    before = threading.active_count()
+    write(tmp_path / "a.zip", clip(times=range(8)))
+    open_sink(tmp_path / "b.zip", like=like()).abandon(keep=False)
+    assert threading.active_count() == before
 
 
 def test_samples_that_are_not_square_are_told(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def write(folder: Path, *names: str, size: tuple[int, int] = media.SIZE) -> None
         (".png", 3, 8, "gbrp"),
         (".png", 4, 8, "gbrp"),
         (".png", 4, 16, "gbrp16le"),
-        (".png", 1, 8, "gray"),
-        (".png", 1, 16, "gray16le"),
+        (".png", 1, 8, "gbrp"),
+        (".png", 1, 16, "gbrp16le"),
         (".tif", 3, 16, "gbrp16le"),
         (".bmp", 3, 8, "gbrp"),
     ],
@@ -48,7 +48,7 @@ def test_lossless_pictures_are_exact(tmp_path: Path, suffix: str, channels: int,
     (frame,) = read(path)
     assert (frame.format.name, frame.full_range, frame.label) == (format_name, True, "a")
     blue, green, red = media.planes(0, name="yuv444p16le" if depth == 16 else "yuv444p")
-    wanted = (blue,) if channels == 1 else (green, blue, red)
+    wanted = (blue, blue, blue) if channels == 1 else (green, blue, red)
     assert all(np.array_equal(p, q) for p, q in zip(frame.planes, wanted, strict=True))
     if channels == 4:
         assert frame.pha is not None
@@ -57,7 +57,7 @@ def test_lossless_pictures_are_exact(tmp_path: Path, suffix: str, channels: int,
         assert frame.pha is None
 
 
-@pytest.mark.parametrize(("suffix", "channels", "format_name"), [(".jpg", 3, "yuv420p"), (".jpg", 1, "gray")])
+@pytest.mark.parametrize(("suffix", "channels", "format_name"), [(".jpg", 3, "yuv420p"), (".jpg", 1, "gbrp")])
 def test_jpeg_keeps_its_own_planes_and_full_range(tmp_path: Path, suffix: str, channels: int, format_name: str) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(media.picture_file(suffix, channels=channels))
@@ -122,7 +122,7 @@ def test_a_broken_picture_does_not_hide_the_others(tmp_path: Path) -> None:
     write(tmp_path, "a.png", "b.png", "c.png")
     (tmp_path / "b.png").write_bytes(b"not a picture")
     frames: list[Frame] = []
-    with open_source(tmp_path) as source, pytest.raises(SourceError, match=r"1 of 3 pictures cannot be read; the first: .*b\.png"):
+    with open_source(tmp_path) as source, pytest.raises(SourceError, match=r"1 of 3 pictures cannot be read:\n  .*b\.png cannot"):
         frames.extend(source)
     assert [f.label for f in frames] == ["a", "c"]
 
@@ -138,8 +138,20 @@ def test_no_picture_at_all(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"names no pictures but a\.mp4; a glob is for pictures"):
         open_source(str(tmp_path / "*.mp4"))
     (tmp_path / "b.png").write_bytes(b"not a picture")
-    with pytest.raises(SourceError, match=r"1 of 1 pictures cannot be read; the first: .*b\.png cannot be read"):
+    with pytest.raises(SourceError, match=r"^[^\n]*b\.png cannot be read \(Invalid data"):
         open_source(tmp_path)
+
+
+def test_a_screenful_of_broken_pictures_is_listed(tmp_path: Path) -> None:
+    write(tmp_path, "good.png")
+    for index in range(12):
+        (tmp_path / f"{index}.jpg").touch()
+    with open_source(tmp_path) as source, pytest.raises(SourceError) as error:
+        list(source)
+    first, *lines, last = str(error.value).splitlines()
+    assert first == "12 of 13 pictures cannot be read:"
+    assert lines == [f"  {tmp_path / f'{index}.jpg'} cannot be read: it is empty, of 0 bytes" for index in range(10)]
+    assert last == "  and 2 more"
 
 
 def test_clips_beside_pictures_are_told(tmp_path: Path) -> None:

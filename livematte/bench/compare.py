@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from livematte.bench.machine import Facts, differences
-from livematte.bench.options import SIZES, kept
+from livematte.bench.options import MEASURED, SIZES, kept
 from livematte.bench.results import FORMAT, Result
 from livematte.bench.tables import table
 from livematte.errors import SettingsError
@@ -51,7 +51,7 @@ def fit(base: Base, options: argparse.Namespace) -> None:
     """Measures the sizes that the base has where the options name none. SettingsError where the two cannot be compared."""
     if base.what != options.what:
         raise SettingsError(f"--compare: {base.path} holds figures of {base.what}; wanted those of {options.what}")
-    if options.what != "speed":
+    if options.what not in MEASURED:
         return
     if options.clip is None and options.sizes is None and set(base.of) <= set(SIZES):
         options.sizes = base.of
@@ -64,7 +64,12 @@ def of(options: argparse.Namespace) -> tuple[str, ...]:
     """What is measured on: the clip by its name, or the sizes."""
     if options.clip is not None:
         return (options.clip.name,)
-    return tuple(getattr(options, "sizes", None) or (SIZES if options.what == "speed" else ()))
+    return sizes(options)
+
+
+def sizes(options: argparse.Namespace) -> tuple[str, ...]:
+    """The sizes that are measured; none where the kind of measurement has none."""
+    return tuple(getattr(options, "sizes", None) or MEASURED.get(options.what, ()))
 
 
 def told(base: Base, result: Result, *, machine: Facts, options: argparse.Namespace) -> str:

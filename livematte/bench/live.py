@@ -5,65 +5,76 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from livematte.bench.children import check_linux, run_apart
 from livematte.bench.choices import one_choice
 from livematte.bench.clips import person
-from livematte.bench.compare import of
+from livematte.bench.compare import of, sizes
+from livematte.bench.options import SIZES
 from livematte.bench.results import Result
 from livematte.bench.tables import goal, table
 
 RATE = 30
 PAPERS = 512  # the detail that the figures count at
+MAIN = "720p"  # the size that they count at, and that everything is measured at
 GOALS = {"slope": 1.0, "added": 1000 / RATE, "idle": 2.0}  # MB per 1,000 frames; milliseconds; percent of a core
 FIXED_GOALS = {"matted": 25.0, "p95": 60.0}  # frames a second and milliseconds, at PAPERS
+_ABOVE = 4  # so many times fewer frames at the other sizes
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A run. matter: "network", "stub" or "idle"; detail: None for what time allows."""
+    """A run. matter: "network", "stub" or "idle"; size: of SIZES; detail: None for what time allows."""
 
     name: str
     matter: str
     frames: int
     fps: int
+    size: str = MAIN
     detail: int | None = None
 
 
 def measure(options: argparse.Namespace, tell: Callable[[str], None]) -> Result:
     check_linux("live")
     choice = one_choice(options)
-    clip = str(options.clip or person("720p", 90))
-    fixed = choice.settings().detail
-    kinds = [
-        *([] if fixed else [Kind("detail as time allows", "network", options.frames, RATE)]),
-        Kind(f"detail {fixed or PAPERS}", "network", options.frames, RATE, fixed or PAPERS),
-        Kind("a stub", "stub", options.stub_frames, options.stub_fps),
-    ]
-    rows: list[list[str]] = []
+    tables: list[str] = []
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
-    for kind in (kind for kind in kinds if kind.frames):
-        tell(f"{kind.name} …")
-        details[kind.name] = found = _apart(kind, clip, choice.values)
-        rows += _rows(kind, found)
-        figures |= {f"{kind.name}: {what}": value for what, value in _figures(found).items()}
-    tell("nobody watching …")
-    idle = _apart(Kind("idle", "idle", 0, RATE), clip, choice.values)["cpu_percent"]
-    figures["on demand, nobody watching: % of a core"] = idle
-    rows.append(["on demand, nobody watching: % of a core", f"{idle:.2f}", *goal("<", idle, GOALS["idle"])])
-    return Result(table(["1280x720 MJPEG to I420, over a blur", "value", "goal", ""], rows), figures, details, of(options))
+    for name in sizes(options):
+        clip = str(options.clip or person(name, 90))
+        rows: list[list[str]] = []
+        for kind in _kinds(name, options, choice.settings().detail):
+            tell(f"{name}, {kind.name} …")
+            found = details[f"{name}: {kind.name}"] = _apart(kind, clip, choice.values)
+            rows += _idle_rows(found) if kind.matter == "idle" else _rows(kind, found)
+            figures |= {f"{name}: {kind.name}: {what}": value for what, value in _figures(found).items()}
+        tables.append(table([f"{'x'.join(map(str, SIZES[name]))} MJPEG to I420, over a blur", "value", "goal", ""], rows))
+    return Result("\n\n".join(tables), figures, details, of(options))
+
+
+def _kinds(size: str, options: argparse.Namespace, fixed: int | None) -> list[Kind]:
+    """The runs of a size. fixed: the detail that the options name."""
+    frames = options.frames if size == MAIN else -(-options.frames // _ABOVE)
+    kinds = [
+        *([] if fixed else [Kind("detail as time allows", "network", frames, RATE, size)]),
+        Kind(f"detail {fixed or PAPERS}", "network", frames, RATE, size, fixed or PAPERS),
+    ]
+    if size == MAIN:
+        kinds.append(Kind("a stub", "stub", options.stub_frames, options.stub_fps))
+    return [kind for kind in kinds if kind.frames] + ([Kind("on demand, nobody watching", "idle", 0, RATE)] if size == MAIN else [])
 
 
 def _apart(kind: Kind, clip: str, values: dict[str, str]) -> dict[str, Any]:
-    asked = {"matter": kind.matter, "frames": kind.frames, "fps": kind.fps, "detail": kind.detail, "clip": clip, "values": values}
+    asked = asdict(kind) | {"size": SIZES[kind.size], "clip": clip, "values": values}
     found: dict[str, Any] = json.loads(run_apart("live_run", json.dumps(asked))[-1])
     return found
 
 
 def _figures(found: dict[str, Any]) -> dict[str, float]:
+    if "cpu_percent" in found:
+        return {"% of a core": found["cpu_percent"]}
     report = found["report"]
     return {
         "frames in, a second": report["frames_in"] / report["seconds"],
@@ -77,8 +88,14 @@ def _figures(found: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def _idle_rows(found: dict[str, Any]) -> list[list[str]]:
+    idle = found["cpu_percent"]
+    return [["on demand, nobody watching: % of a core", f"{idle:.2f}", *goal("<", idle, GOALS["idle"])]]
+
+
 def _rows(kind: Kind, found: dict[str, Any]) -> list[list[str]]:
-    figures, fixed = _figures(found), FIXED_GOALS if kind.detail == PAPERS else {}
+    main = kind.size == MAIN
+    figures, goals, fixed = _figures(found), GOALS if main else {}, FIXED_GOALS if main and kind.detail == PAPERS else {}
     matted, network, slope = (figures[name] for name in ("frames matted, a second", "network, ms", "memory, MB per 1,000 frames"))
     p50, p95, p99 = found["report"]["latency_ms"]
     added = p50 - network
@@ -88,13 +105,14 @@ def _rows(kind: Kind, found: dict[str, Any]) -> list[list[str]]:
         ["frames matted, a second", f"{matted:.1f}", *goal("≥", matted, fixed.get("matted"))],
         ["frames sent, a second", f"{figures['frames sent, a second']:.2f}", f"{kind.fps}", ""],
         ["intervals between them, p5 p50 p95 p99 ms", " ".join(f"{ms:.1f}" for ms in found["intervals_ms"]), f"{1000 / kind.fps:.1f}", ""],
+        ["frames left out", f"{found['report']['dropped']}", "", ""],
         ["detail at the end", str(found["report"]["detail"]), "", ""],
         ["the network, ms a frame", f"{network:.1f}", "", ""],
         ["capture to sending, p50 ms", f"{p50:.0f}", "", ""],
         ["p95 ms", f"{p95:.0f}", *goal("≤", p95, fixed.get("p95"))],
         ["p99 ms", f"{p99:.0f}", "", ""],
-        ["p50 less the network's own time, ms", f"{added:.0f}", *goal("≤", added, GOALS["added"], form=".0f")],
-        ["memory, MB per 1,000 frames", f"{slope:+.2f}", *goal("<", slope, GOALS["slope"])],
+        ["p50 less the network's own time, ms", f"{added:.0f}", *goal("≤", added, goals.get("added"), form=".0f")],
+        ["memory, MB per 1,000 frames", f"{slope:+.2f}", *goal("<", slope, goals.get("slope"))],
         ["memory at the end, MB", f"{found['resident'][-1][1]:.0f}", "", ""],
     ]
-    return [row for row in rows if kind.matter == "network" or "network" not in row[0]]
+    return [row for row in rows if (kind.matter == "network" or "network" not in row[0]) and (main or "1,000" not in row[0])]

@@ -1,6 +1,6 @@
 """A live job of the bench, in a process of its own: run as a program with what is asked as JSON, it writes its figures as JSON.
 
-The camera sends MJPEG at 1280x720, as webcams do; the virtual camera turns frames into the bytes that a driver takes, and drops them.
+The camera sends MJPEG, as webcams do; the virtual camera turns frames into the bytes that a driver takes, and drops them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ import numpy as np
 
 from livematte.bench.children import report, resident
 from livematte.bench.choices import Choice, open_chosen
-from livematte.frame import Frame, Matte
+from livematte.frame import Frame, Matte, Size
 from livematte.live.controls import Controls, Live
 from livematte.live.figures import LiveReport
 from livematte.live.outlet import Exit
 from livematte.live.pipeline import LivePipeline
 from livematte.matting.base import Matter
-from livematte.methods import make_matter
+from livematte.opening import make_matter
 from livematte.pyav import from_av
 from livematte.sinks.base import Device
 from livematte.sinks.pixels import picture
 from livematte.sources import SourceInfo
 
-SIZE = (1280, 720)
 KEPT = 60  # pictures that the camera goes through
 IDLE_AFTER, IDLE_SECONDS = 3.0, 20.0
 _MICRO = Fraction(1, 1_000_000)
@@ -42,9 +41,9 @@ _MICRO = Fraction(1, 1_000_000)
 class Camera:
     """A LiveSource that sends a clip's pictures as a webcam does, round and round."""
 
-    def __init__(self, clip: Path, fps: int) -> None:
-        self.info = SourceInfo("camera", SIZE, Fraction(fps), _MICRO, real_time=True)
-        self._packets, self._fps = _packets(clip, fps), fps
+    def __init__(self, clip: Path, size: Size, fps: int) -> None:
+        self.info = SourceInfo("camera", size, Fraction(fps), _MICRO, real_time=True)
+        self._packets, self._fps = _packets(clip, size, fps), fps
 
     def items(self) -> Iterator[Any]:
         decoder: Any = av.CodecContext.create("mjpeg", "r")
@@ -59,12 +58,12 @@ class Camera:
     def close(self) -> None: ...
 
 
-def _packets(clip: Path, fps: int) -> list[bytes]:
+def _packets(clip: Path, size: Size, fps: int) -> list[bytes]:
     encoder: Any = av.CodecContext.create("mjpeg", "w")
-    encoder.width, encoder.height = SIZE
+    encoder.width, encoder.height = size
     encoder.pix_fmt, encoder.time_base, encoder.options = "yuvj420p", Fraction(1, fps), {"qmin": "3", "qmax": "3"}
     with av.open(str(clip)) as container:
-        pictures = (f.reformat(*SIZE, format="yuvj420p") for f in itertools.islice(container.decode(video=0), KEPT))
+        pictures = (f.reformat(*size, format="yuvj420p") for f in itertools.islice(container.decode(video=0), KEPT))
         return [bytes(packet) for picture in pictures for packet in encoder.encode(picture)]
 
 
@@ -114,7 +113,7 @@ def _pipeline(asked: dict[str, Any], driver: Driver, *, first: Camera | None, **
         network if asked["matter"] == "network" else Stub,
         [Exit(driver, "composite", None)],
         Controls(Live(background="blur", detail=asked["detail"])),
-        canvas=SIZE,
+        canvas=tuple(asked["size"]),
         rate=asked["fps"],
         first=first,
         tell=_tell,
@@ -142,7 +141,8 @@ def _idle(asked: dict[str, Any]) -> dict[str, float]:
 def _run(asked: dict[str, Any]) -> dict[str, Any]:
     driver, frames = Driver(), asked["frames"]
     samples: list[tuple[int, float]] = []
-    pipeline = _pipeline(asked, driver, first=Camera(Path(asked["clip"]), asked["fps"]), limit=frames)
+    camera = Camera(Path(asked["clip"]), tuple(asked["size"]), asked["fps"])
+    pipeline = _pipeline(asked, driver, first=camera, limit=frames)
 
     def listen(so_far: LiveReport) -> None:
         if not samples or so_far.frames_in >= samples[-1][0] + frames // 100:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from livematte.errors import SettingsError
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080), "4k": (3840, 2160), "figure": (1920, 1080)}
+MEASURED = {"speed": tuple(SIZES), "live": ("720p", "1080p", "4k")}  # where --sizes says nothing
 KINDS = {
     "speed": "frames a second, beside the network alone, the encoder and the usual loop",
     "live": "steadiness, latency and memory of a live job",
@@ -78,7 +79,8 @@ def _add_speed(parser: argparse.ArgumentParser) -> None:
 
 def _add_live(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--frames", type=_amount, default=2_000, metavar="N", help="frames with the network (2000), 0 for none")
+    add("--sizes", type=_sizes, metavar="LIST", help=f"of {','.join(SIZES)} ({','.join(MEASURED['live'])})")
+    add("--frames", type=_amount, default=2_000, metavar="N", help="frames with the network (2000), 0 for none; a quarter above 720p")
     add("--stub-frames", type=_amount, default=20_000, metavar="N", help="frames with a stub (20000), 0 for none")
     add("--stub-fps", type=_count, default=120, metavar="N", help="frames a second of these (120)")
     _add_clip(parser)

@@ -21,7 +21,7 @@ from livematte.frame import Frame
 from livematte.job import Job
 from livematte.matting.canvas import small_picture
 from livematte.matting.recurrent import AUTO_DETAIL
-from livematte.methods import make_matter
+from livematte.opening import make_matter
 from livematte.pyav import to_av
 from livematte.sinks.base import Encoding
 from livematte.sinks.encoder import Encoder, Plan

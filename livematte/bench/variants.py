@@ -18,8 +18,8 @@ from livematte.bench.choices import Choice, engines_here, open_chosen
 from livematte.engines import Engine, Floats
 from livematte.frame import Frame, Matte
 from livematte.matting.base import Matter
-from livematte.methods import make_matter
 from livematte.networks.rvm import apply_coefficients
+from livematte.opening import make_matter
 from livematte.settings import Settings
 from livematte.smooth import Smoother
 
@@ -134,7 +134,7 @@ class _Heard:
 
     def __init__(self, engine: Engine) -> None:
         self.name, self.device, self.precision, self.threads = engine.name, engine.device, engine.precision, engine.threads
-        self.channels_last = engine.channels_last
+        self.recurrent, self.parts, self.channels_last = engine.recurrent, engine.parts, engine.channels_last
         self.coef = np.zeros((8, 1, 1), np.float32)
         self._engine = engine
 

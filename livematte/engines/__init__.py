@@ -29,9 +29,12 @@ RUNTIMES = ("auto", "openvino", "onnxruntime", "torch")
 class Engine(Protocol):
     """A network ready to run. device: "cpu", "cuda:0", …; precision: "fp32", "fp16", "bf16" or "int8"; threads: of the CPU.
 
-    channels_last: how the four states in `rec` lie, (1, h, w, C) rather than (1, C, h, w)."""
+    recurrent: whether what it gives depends on the frames before. parts: whether it may be shown a part of the picture alone, a state's
+    part with it. channels_last: how the states in `rec` lie, (1, h, w, C) rather than (1, C, h, w)."""
 
     name: str
+    recurrent: bool
+    parts: bool
     channels_last: bool
     device: str
     precision: str
@@ -78,7 +81,7 @@ def open_engine(path: Path, *, device: str = "auto", precision: str = "auto", ru
     openvino on a CPU, else torch. threads: None is every core that this process may use. SettingsError: an unknown word. EngineError:
     not here. WeightsError: a file that cannot be read.
     """
-    _check_words(device, precision, runtime)
+    check_words(device, precision, runtime)
     threads = threads or available_cores()
     runtime = _pick_runtime(path, device, precision, runtime)
     if runtime == "openvino":
@@ -96,7 +99,7 @@ def open_engine(path: Path, *, device: str = "auto", precision: str = "auto", ru
 
 def load_libraries(path: Path, *, device: str = "auto", precision: str = "auto", runtime: str = "auto") -> None:
     """Imports what open_engine will need, at a moment when nothing waits: an import may hold all threads for a second. Errors as there."""
-    _check_words(device, precision, runtime)
+    check_words(device, precision, runtime)
     runtime = _pick_runtime(path, device, precision, runtime)
     if runtime == "torch":
         import torch  # noqa: F401
@@ -122,7 +125,8 @@ def check_picture(src_sm: Floats) -> None:
         raise ValueError(f"got {src_sm.dtype} {src_sm.shape}, wanted float32 (3, h, w)")
 
 
-def _check_words(device: str, precision: str, runtime: str) -> None:
+def check_words(device: str, precision: str, runtime: str) -> None:
+    """SettingsError for a word that none of the engines knows."""
     base, _, index = device.partition(":")
     if base not in DEVICES or (index and not (index.isdecimal() and base in ("cuda", "xpu"))) or device.endswith(":"):
         raise SettingsError(f"unknown device {device!r}; wanted auto, cpu, cuda, cuda:1, mps or xpu")
@@ -137,7 +141,7 @@ def _pick_runtime(path: Path, device: str, precision: str, runtime: str) -> str:
         raise EngineError(f"onnxruntime runs .onnx files on cpu in fp32; got {path.name} on {device} in {precision}\nTry --runtime torch")
     if runtime == "auto":
         # Nothing else has int8, so who asks for it means the CPU.
-        on_cpu = device == "cpu" or (device == "auto" and (precision == "int8" or not _may_have_accelerator()))
+        on_cpu = device == "cpu" or (device == "auto" and (precision == "int8" or not may_have_accelerator()))
         runtime = "openvino" if on_cpu else "torch"
     if runtime == "openvino" and not (device in ("auto", "cpu") and precision != "fp16"):
         hint = "--precision bf16 or fp32" if device in ("auto", "cpu") else "--runtime torch"
@@ -145,7 +149,7 @@ def _pick_runtime(path: Path, device: str, precision: str, runtime: str) -> str:
     return runtime
 
 
-def _may_have_accelerator() -> bool:
+def may_have_accelerator() -> bool:
     """Whether torch finds one. A CPU-only build is known by its version, which spares its import: 2 s and 200 MB."""
     if version("torch").endswith("+cpu"):
         return False

@@ -35,6 +35,8 @@ class PlateEngine:
 
     name = "torch"
 
+    takes_plate = True  # what tells it from an Engine
+
     def __init__(
         self, net: Path | nn.Module, *, device: str = "auto", precision: str = "auto", threads: int | None = None, refine: str = "sampling"
     ) -> None:

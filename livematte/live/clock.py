@@ -11,6 +11,7 @@ _AHEAD = 0.01  # seconds by which its clock may run ahead: the unrest of arrival
 _MARGIN = 0.004  # seconds that a picture should lie ready before it is sent: what the machine's own unrest takes
 _PULL, _MOST = 0.01, 0.01  # of the way to that, per picture; and at most so much of a period
 _PUSH = 0.15  # of a period, after a picture that came too late for its beat: few do then, whatever the network's unrest
+_GRACE = 0.25  # of a period, for which a beat waits for a picture that is late: longer, and the unrest would be seen
 
 
 class Clock:
@@ -51,23 +52,23 @@ class Anchor:
 class Pace:
     """A beat of one `period` in seconds. It draws near to the moment at which pictures become ready, by 1 % of a period at most, so that
     they need not wait for it, and backs away where they come too late for it: a picture waits for some milliseconds, few wait for a whole
-    period."""
+    period. grace: seconds for which a beat may be held back for a picture that is late."""
 
     def __init__(self, period: float) -> None:
         self.period = period
+        self.grace = _GRACE * period
         self._next = time.monotonic()
 
     def left(self) -> float:
         """Seconds until the next beat, 0 where it is due."""
         return max(0.0, self._next - time.monotonic())
 
-    def beat(self, waited: float | None) -> None:
-        """The beat is sent. waited: seconds that its picture lay ready, None where it was shown before. Beats that were missed are left
-        out."""
-        now = time.monotonic()
-        behind = (now - self._next) // self.period
+    def beat(self, made: float | None) -> None:
+        """The beat is sent. made: when its picture was ready, None where it was shown before. Beats that were missed are left out."""
+        now, due = time.monotonic(), self._next
+        behind = (now - due) // self.period
         self._next += self.period * (1 + max(0.0, behind))
-        if waited is not None:
-            off = (waited - _MARGIN + self.period / 2) % self.period - self.period / 2
+        if made is not None:
+            off = (due - made - _MARGIN + self.period / 2) % self.period - self.period / 2
             self._next += min(_PUSH * self.period, -off) if off < -_MARGIN else -min(_MOST * self.period, _PULL * off)
         self._next = min(self._next, now + self.period + 2 * _MOST * self.period)  # where it was sent before it was due

@@ -73,11 +73,11 @@ class Dressing:
         due = self._due(matted)
         if due is None:
             return
-        (frame, taken, epoch), matte = due
-        frame, shaped = look.shaped(frame, self._smooth(frame, matte))
+        captured, matte = due
+        frame, shaped = look.shaped(captured.frame, self._smooth(captured.frame, matte))
         views = {view: look.view(view, frame, shaped) for view in self._views}
         self._times.note("composite", time.perf_counter() - began)
-        self._board.show(views, captured=taken, epoch=epoch)
+        self._board.show(views, captured=captured.captured, epoch=captured.epoch)
 
     def _begin(self, epoch: int) -> None:
         """Nothing is carried from one epoch to the next."""

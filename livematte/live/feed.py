@@ -25,11 +25,12 @@ NOBODY = "nobody watches"
 
 
 class Captured(NamedTuple):
-    """A frame on the job's clock. captured: by time.monotonic(). epoch: the board's when it came."""
+    """A frame on the job's clock. captured, came: when it was taken and when it was there, by time.monotonic(). epoch: the board's then."""
 
     frame: Frame
     captured: float
     epoch: int
+    came: float
 
 
 class Feed:
@@ -75,6 +76,12 @@ class Feed:
             self._wanted.set()
         else:
             self._wanted.clear()
+
+    @property
+    def every(self) -> float:
+        """Seconds between two frames, lately; 0 where that is not known."""
+        rate = self.rate.now
+        return 1 / rate if rate else 0.0
 
     @property
     def open(self) -> bool:
@@ -159,11 +166,12 @@ class Feed:
         return not self._stop.wait(max(0.0, due - self._clock.now()))
 
     def _timed(self, frame: Frame, anchor: Anchor) -> Captured:
-        captured = time.monotonic() if frame.captured is None else frame.captured
+        came = time.monotonic()
+        captured = came if frame.captured is None else frame.captured
         seconds = anchor.place(frame.seconds, at=captured - self._clock.began)
         length = round(frame.duration * frame.time_base / TIME_BASE)
         timed = replace(frame, pts=self._clock.pts(seconds), time_base=TIME_BASE, duration=length, captured=captured)
-        return Captured(timed, captured, self._board.epoch)
+        return Captured(timed, captured, self._board.epoch, came)
 
     def _timed_sound(self, sound: Sound, anchor: Anchor) -> Sound:
         return replace(sound, pts=round(anchor.beside(float(sound.seconds)) * RATE))

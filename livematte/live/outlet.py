@@ -120,7 +120,10 @@ class Outlet:
         """What to send now, when it is time: at the beat where there is one to keep, else when there is something new."""
         if self.sink.paced:
             self._ending.wait(_IDLE if self._board.reason == NOBODY else self._pace.left())
-            return self._board.newest()
+            shown = self._board.newest()
+            if shown is not None and shown.number == self._seen:
+                shown = self._board.wait(self._seen, self._pace.grace)
+            return shown
         shown = self._board.wait(self._seen, self._pace.left())
         until = time.monotonic() + _REPEAT_AFTER
         while shown is not None and shown.number == self._seen and not self._ending.is_set():
@@ -131,13 +134,12 @@ class Outlet:
 
     def _send_shown(self, shown: Shown) -> None:
         new = shown.number != self._seen
-        waited = time.monotonic() - shown.made
         frame = shown.views[self.view]
         self._send(frame if new or self.sink.paced else replace(frame, pts=self._clock.pts(self._clock.now())))
         if new:
             self.latencies.add(time.monotonic() - shown.captured)
         self._seen = shown.number
-        self._pace.beat(waited if new else None)
+        self._pace.beat(shown.made if new else None)
 
     def _send(self, frame: Frame) -> None:
         pts = frame.pts or 0

@@ -30,13 +30,14 @@ from livematte.live.detail import Ladder
 from livematte.live.dressing import Dressing
 from livematte.live.feed import Captured, Feed
 from livematte.live.figures import LiveReport, Times
+from livematte.live.fresh import Fresh
 from livematte.live.keys import Keys
 from livematte.live.matting import STALE_AFTER, Matted, Matting
 from livematte.live.outlet import Exit, Outlet
 from livematte.live.stand_in import StandIn
 from livematte.live.telling import Teller
 from livematte.matting.base import Matter
-from livematte.sinks.images import encode_png
+from livematte.sinks.picture_formats import encode_png
 from livematte.sources import LiveSource
 from livematte.urls import shown
 
@@ -102,6 +103,7 @@ class LivePipeline:
         controls, views = self._controls, [exit.view for exit in exits]
         self.board, self._clock, self._times = Board(STALE_AFTER), Clock(), Times()
         self._captured: Channel[Captured] = Channel(1, policy="newest")
+        self._fresh = Fresh(self._captured, lambda: self._feed.every)
         self._matted: Channel[Matted] = Channel(1, policy="newest")
         self._ladder = Ladder(self._period, longest=max(canvas), fixed=controls.live.detail)
         self._stand_in = StandIn(canvas, views)
@@ -182,7 +184,7 @@ class LivePipeline:
             matter = self._make_matter()
             self.board.release(_LOADING)
             self._ready.set()
-            self._mattes.run(matter, self._captured)
+            self._mattes.run(matter, self._captured if self._plays else self._fresh)
         finally:
             self._feed.stop()
             self._ready.set()
@@ -302,7 +304,7 @@ class LivePipeline:
             frames_in=feed.rate.count,
             frames_matted=self._mattes.rate.count,
             frames_out=first.rate.count,
-            dropped=self._captured.dropped + self._matted.dropped,
+            dropped=self._captured.dropped + self._fresh.dropped + self._matted.dropped,
             fps_in=feed.rate.now,
             fps_matted=self._mattes.rate.now,
             fps_out=first.rate.now,

@@ -1,4 +1,4 @@
-"""The picture as a recurrent network sees it: its size, and the state of all of it, of which a part may be carried on alone."""
+"""The picture as a network sees it: its size, and the state of all of it where there is one, of which a part may be carried on alone."""
 
 from __future__ import annotations
 
@@ -81,8 +81,7 @@ class Canvas:
 
     def take_over(self, other: Canvas, *, but: Cells | None = None) -> None:
         """The state of one of another size, resampled. but: cells that keep their own."""
-        height, width = self.size[1], self.size[0]
-        sizes = [(-(-height // 2**level), -(-width // 2**level)) for level in range(1, 5)]
+        sizes = [(-(-self.size[1] // 2**level), -(-self.size[0] // 2**level)) for level, _ in enumerate(other._rec, 1)]
         states = [_resampled(state, size, self._engine.channels_last) for state, size in zip(other._rec, sizes, strict=True)]
         before, self._rec = self._rec, _like(other._rec, states)
         if but is not None and but != self.whole:
@@ -110,7 +109,7 @@ class Canvas:
             window[...] = state
 
     def _windows(self, cells: Cells, *, of: Any = None) -> list[Any]:
-        """Views of the four states, at 1/2 … 1/16, where the cells lie."""
+        """Views of the states, at 1/2 … 1/16, where the cells lie; none where the network has no state."""
         windows = []
         for level, state in enumerate(self._rec if of is None else of):
             scale = CELL >> (level + 1)
@@ -163,7 +162,7 @@ def _snapped(side: float, limit: int) -> int:
 
 def on_card(engine: Engine) -> bool:
     """Whether coefficients and mattes stay on a graphics card."""
-    return engine.device.startswith("cuda")
+    return engine.device.startswith("cuda") and hasattr(engine, "run_on_device")
 
 
 def small_pha(coef: Any, src_sm: Array) -> Array:

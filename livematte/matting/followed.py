@@ -30,9 +30,18 @@ class WholeScene:
     def step(self, frame: Frame, *, reuse: bool, waits: bool) -> tuple[Any, Pixels | None]:
         """Coefficients, and the pixels that they are of; None for all."""
         look = self._canvas.look(frame, self._canvas.whole, reuse=reuse)
+        self.take(frame, look)
+        return look.coef, None
+
+    @property
+    def canvas(self) -> Canvas:
+        """Of all of the frame."""
+        return self._canvas
+
+    def take(self, frame: Frame, look: Look) -> None:
+        """A look at all of the frame."""
         self._canvas.keep(look)
         self.ran = look.ran
-        return look.coef, None
 
 
 class FollowedScene:
@@ -87,6 +96,16 @@ class FollowedScene:
     def _look_at_all(self, frame: Frame, *, reuse: bool = False) -> Any:
         """Coefficients of the whole."""
         look = self._wide.look(frame, self._wide.whole, reuse=reuse)
+        self.take(frame, look)
+        return look.coef
+
+    @property
+    def canvas(self) -> Canvas:
+        """Of all of the frame."""
+        return self._wide
+
+    def take(self, frame: Frame, look: Look) -> None:
+        """A look at all of the frame."""
         self._wide.keep(look)
         self.ran |= look.ran
         if look.ran:
@@ -94,7 +113,6 @@ class FollowedScene:
                 self._near.take_over(self._wide, but=self._follower.around)
             self._follower.saw(self._follower.whole, look.pha_sm, look.seconds)
             self._suit(frame, look)
-        return look.coef
 
     def _look_at(self, frame: Frame, cells: Cells, *, reuse: bool) -> Any | None:
         """Coefficients of a part; None where a body may go on outside of it."""

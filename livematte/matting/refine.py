@@ -60,7 +60,12 @@ def _recolour(fgr: Frame, tiles: Tiles, coef: Array, source: Array, partly: NDAr
     """Adds the residual to fgr's planes where alpha is partial. source: the tiles' (3, N, T, T) R'G'B'."""
     slope, offset = np.split(tiles.enlarged(coef[_COLOUR, ...]), 2)
     corrected = np.clip(source + slope * source + offset, 0, 1)
-    delta = tiles.repeat_the_last((corrected - source) * partly)
+    add_to_planes(fgr, tiles, (corrected - source) * partly)
+
+
+def add_to_planes(fgr: Frame, tiles: Tiles, delta: Array) -> None:
+    """Adds an R'G'B' difference, (3, N, T, T) in the tiles, to fgr's planes, which are writable and so far the tiles' frame's own."""
+    delta = tiles.repeat_the_last(delta)
     own = fgr.delta_planes(cv2.merge(list(delta.reshape(3, -1, tiles.side))))
     channels = np.stack(cv2.split(own)).reshape(-1, *delta.shape[1:])
     for index, plane in enumerate(fgr.planes):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from livematte.errors import SettingsError
 from livematte.sinks.base import Encoding, Sink
-from livematte.sinks.kinds import LIVE, Kind, kind_of, live_kind
+from livematte.sinks.kinds import LIVE, ONE_PICTURE, Kind, kind_of, live_kind
 
 if TYPE_CHECKING:
     from livematte.sinks.naming import Target
@@ -36,11 +36,14 @@ def open_sink(spec: str | Path, *, like: Source | SourceInfo, encoding: Encoding
         from livematte.sinks import codecs
 
         codecs.find(encoding.codec, kind.codecs)
+    suffix = path.suffix.lower()
+    if suffix in ONE_PICTURE and not folder and not _one_still(info):
+        raise SettingsError(f"{spec} holds one picture, got {_many(info)}; write into a folder/ or a .zip, or a clip such as .mov or .mp4")
     from livematte.sinks.naming import Target
 
     target = Target(path, overwrite=overwrite, reads=info.name, folder=folder)
-    if not kind.container or (kind.container == "apng" and info.still and info.frames == 1):
-        return _pictures(target, path, folder)
+    if not kind.container or (suffix in (".png", ".webp") and _one_still(info)):
+        return _pictures(target, path, kind, folder)
     return _video(target, kind, info, encoding, alpha)
 
 
@@ -72,11 +75,22 @@ def _live(kind: str, spec: str, like: SourceInfo, encoding: Encoding) -> Sink:
     return StreamSink(spec, like=like, encoding=encoding)
 
 
-def _pictures(target: Target, path: Path, folder: bool) -> Sink:
+def _one_still(like: SourceInfo) -> bool:
+    return like.still and like.frames == 1
+
+
+def _many(like: SourceInfo) -> str:
+    return f"{like.frames} pictures" if like.still else "a clip"
+
+
+def _pictures(target: Target, path: Path, kind: Kind, folder: bool) -> Sink:
     from livematte.sinks.images import FileStore, FolderStore, ImagesSink, ZipStore
 
-    store = FolderStore if folder else ZipStore if path.suffix.lower() == ".zip" else FileStore
-    return ImagesSink(target, store(target.part))
+    if folder:
+        return ImagesSink(target, FolderStore(target.part))
+    if path.suffix.lower() == ".zip":
+        return ImagesSink(target, ZipStore(target.part))
+    return ImagesSink(target, FileStore(target.part), suffix=path.suffix.lower(), alpha=kind.alpha, single=True)
 
 
 def _video(target: Target, kind: Kind, like: SourceInfo, encoding: Encoding, alpha: bool) -> Sink:

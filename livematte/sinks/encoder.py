@@ -98,7 +98,7 @@ class Encoder:
         """Raises SinkError for a frame that does not go with those before it."""
         which = f"frame {self.frames + 1} (at {frame.seconds:.2f} s)"
         if frame.size != self._size:
-            raise SinkError(f"{which} is {_by(frame.size)}, the output began as {_by(self._size)}; cut the clip there")
+            raise SinkError(f"{which} is {_by(frame.size)}, the output began as {_by(self._size)}; cut the clip there, or write pictures")
         if frame.pha is not None and not self._alpha:
             raise SinkError(f"{which} has alpha, the output began without; composite all frames or none")
 

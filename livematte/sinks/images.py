@@ -1,9 +1,12 @@
-"""Pictures one by one: a folder of PNGs, a .zip of them, a single .png."""
+"""Pictures one by one: a folder of PNGs, a .zip of them, a single picture. They are encoded side by side, and written in order."""
 
 from __future__ import annotations
 
+import os
 import zipfile
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
@@ -11,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from livematte.errors import SinkError
 from livematte.frame import Frame
-from livematte.sinks import naming, pixels
+from livematte.sinks import naming
 from livematte.sinks.naming import Target
+from livematte.sinks.picture_formats import encode
 from livematte.sound import Sound
 
 if TYPE_CHECKING:
     import av
 
-# zlib's quickest: a third of the time of its usual level for a tenth more bytes.
-_COMPRESSION = 1
+# A photo takes the encoder longer than the network. Those under way are kept in memory, 100 MB each at 12 megapixels.
+_AT_ONCE = min(4, os.cpu_count() or 1)
 
 
 class Store(Protocol):
@@ -58,44 +62,52 @@ class FileStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._full = False
 
     def write(self, name: str, data: bytes) -> None:
-        if self._full:
-            raise SinkError("a single .png holds one picture, got more; write into a folder/ or a .zip")
         self._path.write_bytes(data)
-        self._full = True
 
     def close(self) -> None:
         pass
 
 
 class ImagesSink:
-    """PNGs, straight RGBA (RGB where a frame is opaque), 16 bits a channel for frames of more than 8.
+    """PNGs, or a single picture of the kind that its name says; straight RGBA, RGB where a frame is opaque.
 
     Named after the frame's label (a picture's own name), else 00000001.png and on. Failing leaves nothing behind."""
 
-    alpha = True
     paced = False
 
-    def __init__(self, target: Target, store: Store) -> None:
+    def __init__(self, target: Target, store: Store, *, suffix: str = ".png", alpha: bool = True, single: bool = False) -> None:
         self.name = str(target.final)
+        self.alpha = alpha
         self.notes: list[str] = []
         self._target = target
         self._store = store
+        self._suffix, self._single = suffix, single
         self._names: set[str] = set()
+        self._encoders = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="picture")
+        self._pending: deque[tuple[str, Future[bytes]]] = deque()
         self._ended = False
 
     def send(self, frame: Frame) -> None:
-        """Writes a frame. Sizes may differ from picture to picture."""
+        """Takes a frame. Sizes may differ from picture to picture. What fails may be told by a later call."""
         with self._failing():
+            if self._single and self._names:
+                raise SinkError(f"a single {self._suffix} holds one picture, got more; write into a folder/ or a .zip")
             if frame.sample_aspect != 1 and not self._names:
                 self.notes.append(f"samples of {frame.sample_aspect} are written as they are: set that aspect where the pictures are used")
-            self._store.write(self._name_for(frame), encode_png(frame))
+            self._pending.append((self._name_for(frame), self._encoders.submit(encode, frame, self._suffix)))
+            self._write(leaving=_AT_ONCE)
+
+    def _write(self, *, leaving: int = 0) -> None:
+        while len(self._pending) > leaving:
+            name, picture = self._pending.popleft()
+            self._store.write(name, picture.result())
 
     def _name_for(self, frame: Frame) -> str:
         stem = Path(frame.label).name or f"{len(self._names) + 1:08d}"
-        name = next(n for n in chain([f"{stem}.png"], (f"{stem}-{i}.png" for i in count(2))) if n not in self._names)
+        names = chain([f"{stem}{self._suffix}"], (f"{stem}-{i}{self._suffix}" for i in count(2)))
+        name = next(n for n in names if n not in self._names)
         self._names.add(name)
         return name
 
@@ -112,23 +124,30 @@ class ImagesSink:
         with self._failing():
             if not self._names:
                 raise SinkError(f"{self.name}: no frame came, so nothing is written")
+            self._write()
             self._store.close()
-        self._ended = True
+        self._end()
         self._target.commit()
 
     def abandon(self, *, keep: bool) -> Path | None:
         """Ends early: keep leaves the pictures so far under the temporary name and gives it, otherwise nothing is left behind."""
         if self._ended:
             return None
-        self._ended = True
+        self._end()
         try:
+            if keep:
+                self._write()
             self._store.close()
-        except OSError:
+        except (OSError, SinkError):
             keep = False
         if keep and self._names:
             return self._target.part
         self._target.discard()
         return None
+
+    def _end(self) -> None:
+        self._ended = True
+        self._encoders.shutdown()
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -151,14 +170,3 @@ class ImagesSink:
             self.close()
         else:
             self.abandon(keep=True)
-
-
-def encode_png(frame: Frame) -> bytes:
-    """A frame as a PNG: straight RGBA, or RGB where it is opaque; 16 bits a channel where it has more than 8."""
-    import cv2
-
-    rgba = pixels.rgba(frame)
-    order = cv2.COLOR_RGBA2BGRA if rgba.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    done, data = cv2.imencode(".png", cv2.cvtColor(rgba, order), [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
-    assert done, (rgba.shape, rgba.dtype)
-    return bytes(data)

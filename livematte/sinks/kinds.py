@@ -61,7 +61,13 @@ KINDS = {
     ".webp": Kind("webp", ("webp",), True),
     ".png": Kind("apng", ("apng",), True),
     ".zip": Kind("", ("png",), True, sample_aspect=True),
+    ".jpg": Kind("", ("jpeg",), False, sample_aspect=True),
+    ".jpeg": Kind("", ("jpeg",), False, sample_aspect=True),
+    ".tif": Kind("", ("tiff",), True, sample_aspect=True),
+    ".tiff": Kind("", ("tiff",), True, sample_aspect=True),
+    ".avif": Kind("", ("avif",), True, sample_aspect=True),
 }
+ONE_PICTURE = (".jpg", ".jpeg", ".tif", ".tiff", ".avif")  # that hold no more
 _STREAMS = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "rtp", "tcp", "srt")  # schemes that libav's muxers send to
 LIVE = ("vcam", "window", "stream", "whip", "ndi")  # kinds of output that need the moment: frames are shown, not kept
 

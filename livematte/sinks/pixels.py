@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # Interleaved formats, by the planar ones from which they are made without loss.
 _INTERLEAVED = {"bgra": "gbrap", "argb": "gbrap", "bgr0": "gbrp", "rgb24": "gbrp"}
+_ROWS = 64  # of alpha that are worked on at once: the floats of a whole photo are hundreds of megabytes
 
 
 def picture(frame: Frame, name: str, *, full_range: bool = True) -> av.VideoFrame:
@@ -74,11 +76,33 @@ def square_size(size: Size, aspect: Fraction) -> Size:
 
 
 def rgba(frame: Frame, *, bits: int | None = None) -> NDArray[Any]:
-    """Straight R'G'B'A (H, W, 4), or R'G'B' (H, W, 3) where the frame is opaque: uint8, or uint16 above 8 bits.
+    """Straight R'G'B'A (H, W, 4), or R'G'B' (H, W, 3) where the frame is opaque: uint8, or uint16 above 8 bits; of the frame's profile.
 
     bits: 8 or 16; None = as the frame has more than 8 bits or not. HDR is shown as SDR."""
+    import cv2
+
     bits = bits or (8 if frame.format.bits == 8 else 16)
-    values = frame.rgb()
+    channels = _as_they_are(frame, bits) or cv2.split(_codes(frame.rgb_pieces(), (*frame.size[::-1], 3), bits))
     if frame.pha is not None:
-        values = np.dstack([values, frame.pha])
-    return to_integers(values * np.float32((1 << bits) - 1), bits)
+        channels = [*channels, _codes(_pieces(frame.pha), frame.pha.shape, bits)]
+    return cv2.merge(channels)
+
+
+def _as_they_are(frame: Frame, bits: int) -> list[Plane]:
+    """R, G and B where those are the frame's planes, else none."""
+    if frame.format.bits != bits or not frame.full_range or frame.colour.hdr or frame.format.family not in ("gbr", "gray"):
+        return []
+    planes = frame.planes
+    return [planes[2], planes[0], planes[1]] if len(planes) == 3 else [planes[0]] * 3
+
+
+def _pieces(pha: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    return ((top, pha[top : top + _ROWS]) for top in range(0, len(pha), _ROWS))
+
+
+def _codes(pieces: Iterable[tuple[int, NDArray[np.float32]]], shape: tuple[int, ...], bits: int) -> Plane:
+    """An array of that shape from pieces of it, (first row, values in [0, 1]), in so many bits."""
+    made = np.empty(shape, np.uint8 if bits == 8 else np.uint16)
+    for top, piece in pieces:
+        made[top : top + len(piece)] = to_integers(piece * np.float32((1 << bits) - 1), bits)
+    return made

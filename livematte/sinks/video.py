@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from livematte.errors import SinkError
 from livematte.frame import Frame
+from livematte.profiles import in_srgb
 from livematte.sinks import naming
 from livematte.sinks.encoder import Encoder, Plan, counted_from
 from livematte.sinks.kinds import Kind
@@ -64,6 +65,7 @@ class VideoSink:
 
     def send(self, frame: Frame) -> None:
         """Writes a frame. Raises SinkError if its size changed, if it has alpha and the file holds none, or if writing fails."""
+        frame = in_srgb(frame)
         if self._encoder is not None:
             self._encoder.check(frame)
         seconds = Fraction(frame.pts or 0) * frame.time_base

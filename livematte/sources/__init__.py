@@ -87,6 +87,7 @@ def _remote(url: str, cut: Cut, threads: int | None) -> Source:
 
 def _local(path: Path, cut: Cut, threads: int | None) -> Source:
     from livematte.sources import images
+    from livematte.sources.picture_file import is_animation
     from livematte.sources.video import VideoSource
 
     if os.path.isdir(path):  # Path's own fail for names that are too long
@@ -95,10 +96,8 @@ def _local(path: Path, cut: Cut, threads: int | None) -> Source:
         if re.search(r"[*?\[]", str(path)):
             return images.in_glob(str(path), cut=cut)
         raise SourceError(f"there is no {path}; wanted a video, a picture or a folder{_hint(path)}")
-    if images.is_picture(path):
-        with images.open_picture(path) as picture:
-            if picture.info.still:
-                return images.PicturesSource([path], name=str(path), cut=cut)
+    if images.is_picture(path) and not is_animation(path):
+        return images.PicturesSource([path], name=str(path), cut=cut)
     return VideoSource(path, name=str(path), cut=cut, threads=threads)
 
 

@@ -1,11 +1,7 @@
-"""Pictures: one, a folder of them, a glob. Each is by itself, of its own size, and named after its file.
-
-libav decodes them, so a JPEG keeps its own Y'CbCr samples and a PNG its 16 bits; Exif orientation is applied as for a clip.
-"""
+"""Pictures: one, a folder of them, a glob. Each is by itself, of its own size, and named after its file."""
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,13 +12,13 @@ from livematte.errors import SourceError
 from livematte.frame import Frame
 from livematte.sources.base import WHOLE, Cut, SourceInfo
 from livematte.sources.cut import checked, indices
+from livematte.sources.picture_file import read_picture
 from livematte.sources.reader import Reader
-from livematte.sources.video import VideoSource
 
-# Read whole and by content: a name such as "shot%d.jpg" would be a pattern to libav.
-_PICTURES = "png apng jpg jpeg jpe webp tif tiff bmp gif avif jp2 jxl ppm pgm pbm tga exr dpx"
+_PICTURES = "png apng jpg jpeg jpe jfif webp tif tiff bmp gif avif heic heif hif jp2 jxl ppm pgm pbm tga exr dpx"
 _VIDEOS = "mp4 mov m4v mkv webm avi ts mts m2ts mpg mpeg flv wmv 3gp ogv mxf vob asf f4v y4m nut h264 hevc ivf"
 RATE = Fraction(30)  # what a folder of pictures plays at, where it becomes a clip
+_LISTED = 10  # names of pictures that cannot be read
 
 
 def is_picture(path: Path) -> bool:
@@ -35,56 +31,46 @@ def natural(path: Path) -> list[tuple[int, str]]:
     return [(int(p), p) if p.isdigit() else (1 << 62, p) for p in parts]
 
 
-def read_picture(path: Path) -> Frame:
-    """The picture in a file; the first one of an animation. SourceError where it can't be read."""
-    with open_picture(path) as source:
-        return replace(next(iter(source)), label=path.stem)
-
-
-def open_picture(path: Path) -> VideoSource:
-    """The picture or animation in a file."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path} may not be read: {error.strerror}; check its permissions") from error
-    if data[:4] == b"RIFF" and b"ANIM" in data[:64]:
-        raise SourceError(f"{path} is an animated WebP, which libav cannot decode; convert it to .gif, .png or a clip first")
-    return VideoSource(io.BytesIO(data), name=str(path))
-
-
 class PicturesSource(Reader):
     """Picture files in the given order, as frames 0, 1, 2, … at 30 per second.
 
-    A file that can't be read is left out; after all others were given, SourceError names it. SourceError at once where none can."""
+    A file that can't be read is left out; after all others were given, SourceError lists those. SourceError at once where none can."""
 
     def __init__(self, paths: Sequence[Path], *, name: str, cut: Cut = WHOLE, notes: tuple[str, ...] = ()) -> None:
         chosen = indices(checked(cut), rate=RATE, count=len(paths))
         if not chosen:
             raise SourceError(f"start {cut.start:g} s lies beyond the end of {name}, which is {len(paths)} pictures at {RATE} per second")
         self._paths = [paths[i] for i in chosen]
-        self._broken: list[str] = []
+        self._broken: list[SourceError] = []
+        self._notes = list(notes)
         self._frames = self._decoded()
         self._ahead = next(self._frames)
-        self._info = SourceInfo(
-            name, self._ahead.size, RATE, 1 / RATE, frames=len(chosen), seconds=float(len(chosen) / RATE), still=True, notes=notes
-        )
+        self._info = SourceInfo(name, self._ahead.size, RATE, 1 / RATE, frames=len(chosen), seconds=float(len(chosen) / RATE), still=True)
 
     @property
     def info(self) -> SourceInfo:
-        return self._info
+        """What is known so far; notes grow as the pictures are read."""
+        return replace(self._info, notes=tuple(self._notes))
 
     def _decoded(self) -> Iterator[Frame]:
-        given = 0
         for index, path in enumerate(self._paths):
             try:
-                frame = read_picture(path)
+                frame, notes = read_picture(path)
             except SourceError as error:
-                self._broken.append(str(error))
+                self._broken.append(error)
                 continue
-            given += 1
+            self._notes += notes
             yield replace(frame, pts=index, time_base=1 / RATE, duration=1)
         if self._broken:
-            raise SourceError(f"{len(self._broken)} of {given + len(self._broken)} pictures cannot be read; the first: {self._broken[0]}")
+            raise self._failure()
+
+    def _failure(self) -> SourceError:
+        """Names the pictures that could not be read, as far as a screen has room."""
+        count, wrong = len(self._paths), [str(error) for error in self._broken]
+        if count == 1:
+            return self._broken[0]
+        more = [f"and {len(wrong) - _LISTED} more"] if len(wrong) > _LISTED else []
+        return SourceError("\n  ".join([f"{len(wrong)} of {count} pictures cannot be read:", *wrong[:_LISTED], *more]))
 
     def _read(self) -> Iterator[Frame]:
         yield self._ahead

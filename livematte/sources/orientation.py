@@ -35,12 +35,7 @@ UPRIGHT = Orientation()
 
 def of_picture(picture: av.VideoFrame) -> Orientation:
     """The orientation that a decoded picture's side data asks for."""
-    try:
-        data = picture.side_data
-    except ValueError:
-        # PyAV can't list side data that is newer than itself (Exif, stereo views): libav takes that away first.
-        data = _known_side_data_only(picture).side_data
-    matrix: Any = data.get("DISPLAYMATRIX")
+    matrix: Any = _with_matrix_only(picture).side_data.get("DISPLAYMATRIX")
     return UPRIGHT if matrix is None else of_matrix(bytes(matrix))
 
 
@@ -53,14 +48,16 @@ def of_matrix(matrix: bytes) -> Orientation:
     return Orientation(False, mirrored=a < 0, flipped=d < 0)
 
 
-def _known_side_data_only(picture: av.VideoFrame) -> av.VideoFrame:
+def _with_matrix_only(picture: av.VideoFrame) -> av.VideoFrame:
+    """Without other side data: PyAV can't list what is newer than itself (Exif, stereo views), and what has words with it (a PNG's colour
+    profile) it frees twice, which ends the program. So libav takes that away before PyAV looks."""
     from av.filter import Graph
     from av.sidedata.sidedata import Type
 
     graph, time_base = Graph(), picture.time_base or Fraction(1, 1000)
     steps: list[Any] = [graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=time_base)]
-    known: set[Any] = {t.value for t in Type}
-    steps += [graph.add("sidedata", f"mode=delete:type={n}") for n in range(64) if n not in known]
+    wanted: Any = Type.DISPLAYMATRIX.value
+    steps += [graph.add("sidedata", f"mode=delete:type={n}") for n in range(64) if n != wanted]
     steps.append(graph.add("buffersink"))
     for first, second in pairwise(steps):
         first.link_to(second)
