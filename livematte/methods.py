@@ -50,6 +50,7 @@ def _has(module: str) -> bool:
 
 _MARKS = ("trimap", "strokes")
 _PYMATTING = (_MARKS, "MIT", "pymatting", "pip install 'livematte[trimap]'")
+_ALPHAMAT = (_MARKS, "Apache-2.0", "cv2.alphamat", "an OpenCV with alphamat, and livematte[trimap]")
 METHODS = {
     method.name: method
     for method in (
@@ -68,7 +69,8 @@ METHODS = {
         Method("lbdm", "stills", *_PYMATTING),
         Method("random-walk", "stills", *_PYMATTING),
         Method("large-kernel", "stills", *_PYMATTING),
-        Method("information-flow", "stills", _MARKS, "Apache-2.0", "cv2.alphamat", "an opencv-contrib-python"),
+        Method("shared", "stills: what is hazy", *_PYMATTING),
+        Method("information-flow", "stills", *_ALPHAMAT),
     )
 }
 SOLVERS = tuple(name for name, method in METHODS.items() if method.needs == _MARKS)

@@ -75,6 +75,8 @@ def prepare(asked: Asked) -> Prepared:
     settings = asked.settings
     methods.check(settings)
     if settings.trimap or settings.strokes:
+        if asked.live:
+            raise SettingsError("trimaps and strokes take seconds a frame, and are for files; a live job wants a network, --plate or --key")
         return _by_trimap(asked)
     if settings.plate:
         return _by_plate(asked)
@@ -126,7 +128,7 @@ class _Engine:
 def _engine(asked: Asked, name: str) -> _Engine:
     """Of a network by its name or its file. All but RVM's are opened at once: what they are shows only then."""
     if methods.is_installed_kind(name):
-        from livematte.matting.opened import open_installed
+        from livematte.matting.pictures.opened import open_installed
 
         assert asked.settings.weights is not None
         return _Engine(partial(open_installed, name, asked.settings.weights, wanted=asked.settings.of_class, **asked.running))
@@ -136,7 +138,7 @@ def _engine(asked: Asked, name: str) -> _Engine:
         if asked.live:
             load_libraries(path, device=asked.settings.device, precision=asked.settings.precision, runtime=asked.settings.runtime)
         return _Engine(partial(open_engine, path, **asked.running), at_once=False)
-    from livematte.matting import opened
+    from livematte.matting.pictures import opened
 
     if family.startswith("modnet"):
         return _Engine(partial(opened.open_modnet, path, **asked.running))
@@ -155,8 +157,8 @@ def _family_of(path: Path) -> str:
 
 
 def _by_key(asked: Asked) -> Prepared:
-    from livematte.matting.key_colour import parse_key
-    from livematte.matting.keyer import KeyMatter
+    from livematte.matting.keying.colour import parse_key
+    from livematte.matting.keying.keyer import KeyMatter
 
     settings = asked.settings
     assert settings.key is not None
@@ -180,8 +182,8 @@ def _by_threshold(asked: Asked) -> Prepared:
 
 
 def _by_trimap(asked: Asked) -> Prepared:
-    from livematte.matting.solvers import check_available
-    from livematte.matting.trimap_matter import TrimapMatter
+    from livematte.matting.trimaps.matter import TrimapMatter
+    from livematte.matting.trimaps.solvers import check_available
 
     settings = asked.settings
     solver = settings.method if settings.method in methods.SOLVERS else "closed-form"
@@ -197,15 +199,15 @@ def _by_trimap(asked: Asked) -> Prepared:
 
 
 def _sharpened(solver: str, coarse: Opened, asked: Asked) -> Opened:
-    from livematte.matting.trimap_matter import TrimapMatter
+    from livematte.matting.trimaps.matter import TrimapMatter
 
     matter = TrimapMatter(solver, auto=coarse.matter, tell=asked.tell)
     return replace(coarse, name=f"{solver} of {coarse.name}", matter=matter)
 
 
 def _by_plate(asked: Asked) -> Prepared:
-    from livematte.matting.clean_plate import PlateMatter
-    from livematte.matting.plate import plate_of_clip
+    from livematte.matting.plates.clean_plate import PlateMatter
+    from livematte.matting.plates.plate import plate_of_clip
 
     settings = asked.settings
     network = None if settings.method == "plate" else _engine(asked, settings.method)

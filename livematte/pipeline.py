@@ -28,6 +28,7 @@ from livematte.smooth import Smoother, one_frame_late
 from livematte.sources.base import Source
 
 _DEPTH = 4  # frames that wait between two threads: enough to ride out a slow one, 12 MB each side at 1080p
+_LISTED = 10  # pictures that are named where some fail
 _POLL = 0.1  # seconds between looks at the threads
 STUCK_AFTER = 120.0  # seconds on one frame, after which a thread is called stuck; a scene's first frame is 7 runs of the network
 _END_WITHIN = 10.0  # seconds a thread has to end after an error
@@ -104,6 +105,7 @@ class Pipeline:
         self._stopping = self._all_read = False
         self._failure: BaseException | None = None
         self._source_error: LivematteError | None = None
+        self._left_out: list[tuple[str, LivematteError]] = []  # pictures that the matter refused
         self._started = 0.0
 
     def stop(self) -> None:
@@ -157,12 +159,16 @@ class Pipeline:
 
     def _matting(self) -> None:
         stage = self.stages[1]
-        for item in mattes(self._matter, stage.pull(self._read, "matte"), stills=self._source.info.still):
+        items = stage.pull(self._read, "matte")
+        for item in mattes(self._matter, items, stills=self._source.info.still, leave_out=self._leave_out):
             stage.frames += isinstance(item, tuple)
             stage.now(None)
             self._matted.put(item)
             stage.now("matte")
         self._matted.end()
+
+    def _leave_out(self, frame: Frame, error: LivematteError) -> None:
+        self._left_out.append((frame.label, error))
 
     def _writing(self) -> None:
         stage = self.stages[2]
@@ -237,8 +243,11 @@ class Pipeline:
     def _finish(self) -> Report:
         """Ends every output as the run went: whole, or as a part. Pictures that cannot be read do not make the others less whole."""
         interrupted = self._stopping and not self._all_read and not self._failure
-        error = self._failure or self._source_error
-        whole = not interrupted and (error is None or (error is self._source_error and self._source.info.still))
+        error = self._failure or self._source_error or self._refused()
+        if error is self._source_error and error is not None and self._left_out:
+            error.add_note(str(self._refused()))
+        others = bool(error) and not self._failure and self._source.info.still and self.stages[2].frames > 0
+        whole = not interrupted and (error is None or others)
         if whole and (failed := self._close_all()):
             error = failed
         elif whole and error:
@@ -253,6 +262,16 @@ class Pipeline:
         for part in report.parts:
             error.add_note(f"What is done so far: {part}")
         raise error
+
+    def _refused(self) -> LivematteError | None:
+        """What tells of the pictures that were left out; of a lone one, what the matter said."""
+        if not self._left_out:
+            return None
+        if len(self._left_out) == self.stages[0].frames == 1:
+            return self._left_out[0][1]
+        lines = [f"{label}: {error}".partition("\n")[0] for label, error in self._left_out]
+        more = [f"and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+        return LivematteError("\n  ".join([f"{len(lines)} of {self.stages[0].frames} pictures were left out:", *lines[:_LISTED], *more]))
 
     def _close_all(self) -> Exception | None:
         first: Exception | None = None

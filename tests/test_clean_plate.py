@@ -16,9 +16,9 @@ from scenes import composed, frame_of, portrait, room
 
 from livematte.errors import SettingsError
 from livematte.frame import Frame, Matte
-from livematte.matting.clean_plate import PlateMatter
-from livematte.matting.plate import plate_of_clip
-from livematte.matting.plate_watch import Trust
+from livematte.matting.plates.clean_plate import PlateMatter
+from livematte.matting.plates.plate import plate_of_clip
+from livematte.matting.plates.watch import Trust
 from livematte.metrics import MEASURES
 
 Array = NDArray[np.float32]

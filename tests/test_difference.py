@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scenes import Scene, composed, frame_of, room_scene
 
 from livematte.frame import Frame, Matte
-from livematte.matting.difference import Behind, behind, difference, small_size
+from livematte.matting.plates.difference import Behind, behind, difference, small_size
 from livematte.metrics import grad, mad
 
 Array = NDArray[np.float32]

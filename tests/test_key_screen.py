@@ -9,8 +9,8 @@ import pytest
 
 from livematte.errors import SettingsError
 from livematte.frame import Size
-from livematte.matting.key_colour import find_screen, parse_key, to_ycc
-from livematte.matting.screen import Screen
+from livematte.matting.keying.colour import find_screen, parse_key, to_ycc
+from livematte.matting.keying.screen import Screen
 
 GREEN = (0.1, 0.6, 0.25)
 

@@ -10,7 +10,7 @@ import pytest
 from scenes import Scene, frame_of, screen_scene
 
 from livematte.frame import Frame, Size
-from livematte.matting.keyer import KeyMatter
+from livematte.matting.keying.keyer import KeyMatter
 from livematte.planes import pha_for
 
 FORMATS = ["yuv420p", "nv12", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "p010le", "gbrp", "gbrp12le", "yuv411p"]

@@ -16,7 +16,7 @@ from scenes import Scene, frame_of, room, screen_scene
 from livematte.colour import PQ, Colour
 from livematte.errors import SettingsError
 from livematte.frame import Frame, Size
-from livematte.matting.keyer import KeyMatter
+from livematte.matting.keying.keyer import KeyMatter
 from livematte.matting.scenes import mattes
 from livematte.metrics import dtssd, mad
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import livematte
 from livematte import weights
 from livematte.errors import LivematteError, SettingsError, SourceError
+from livematte.matting.trimaps import solvers
 from livematte.methods import METHODS, SOLVERS, check, is_installed_kind
 from livematte.metrics import mad
 from livematte.opening import Asked, prepare
@@ -49,7 +50,7 @@ def test_every_released_network_is_a_method_and_every_implied_method_exists() ->
     assert set(weights.MODELS) <= set(METHODS)
     assert set(IMPLIES.values()) <= set(METHODS)
     assert all(need in IMPLIES for method in METHODS.values() for need in method.needs)
-    assert set(SOLVERS) == {"closed-form", "knn", "lbdm", "random-walk", "large-kernel", "information-flow"}
+    assert set(SOLVERS) == set(solvers.METHODS)
 
 
 def test_the_page_tells_of_every_method() -> None:
@@ -186,7 +187,18 @@ def test_a_trimap_strokes_and_a_folder_of_trimaps(tmp_path: Path, capsys: Any) -
     assert off(tmp_path / "cut" / "two.png", other.pha) < 0.01
     (trimaps / "two.png").unlink()
     got = run(capsys, photos, "--trimap", trimaps, "-o", f"{tmp_path}/more/")
-    assert (got.code, got.err[-1 if len(got.err) == 1 else 0]) == (1, f"livematte: --trimap: {trimaps} holds none for two; wanted two.png")
+    assert (got.code, got.err[-3:]) == (
+        1,
+        [
+            "livematte: 1 of 2 pictures were left out:",
+            f"  two: --trimap: {trimaps} holds none for two; wanted two.png",
+            f"The others are done: {tmp_path}/more",
+        ],
+    )
+    assert [path.name for path in (tmp_path / "more").iterdir()] == ["one.png"]
+    got = run(capsys, photos / "two.png", "--trimap", trimaps, "-o", f"{tmp_path}/none/")
+    assert (got.code, got.err) == (1, [f"livematte: --trimap: {trimaps} holds none for two; wanted two.png"])
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_trimap_of_another_model(tmp_path: Path, rvm_path: Path, capsys: Any) -> None:
@@ -229,6 +241,11 @@ def test_pictures_that_are_named_must_be_there(tmp_path: Path, capsys: Any) -> N
         assert (got.code, got.out, len(got.err) <= 2) == (code, [], True), got
         assert got.err[0].startswith(f"livematte: {message}"), got.err
     assert files(tmp_path) == before, "nothing is left behind"
+
+
+def test_trimaps_are_not_for_live_jobs() -> None:
+    with pytest.raises(SettingsError, match="trimaps and strokes take seconds a frame, and are for files"):
+        prepare(Asked(make_settings(input="cam", trimap="auto"), live=True))
 
 
 def test_plate_auto_wants_a_clip_that_can_be_read_twice() -> None:

@@ -17,11 +17,11 @@ from scenes import frame_of, room_scene
 from livematte.engines.graphs import open_graph
 from livematte.errors import EngineError, SettingsError, WeightsError
 from livematte.matting.canvas import small_pha
-from livematte.matting.opened import open_own
-from livematte.matting.own import Recognised, recognise
-from livematte.matting.picture import OwnPlateEngine, PictureEngine
+from livematte.matting.pictures.opened import open_own
+from livematte.matting.pictures.own import Recognised, recognise
+from livematte.matting.pictures.picture import OwnPlateEngine, PictureEngine
+from livematte.matting.pictures.sidecar import read_sidecar
 from livematte.matting.recurrent import RecurrentMatter
-from livematte.matting.sidecar import read_sidecar
 from livematte.metrics import mad
 
 SIZE = (48, 32)

@@ -20,9 +20,9 @@ from livematte.engines.graphs import open_graph
 from livematte.frame import Frame
 from livematte.matting.canvas import small_pha
 from livematte.matting.coefficients import foreground, from_alpha
-from livematte.matting.network import Network, Wish, alpha_of
-from livematte.matting.opened import open_modnet
-from livematte.matting.picture import PictureEngine
+from livematte.matting.pictures.network import Network, Wish, alpha_of
+from livematte.matting.pictures.opened import open_modnet
+from livematte.matting.pictures.picture import PictureEngine
 from livematte.matting.recurrent import RecurrentMatter
 from livematte.matting.refine import refine
 from livematte.metrics import grad, mad

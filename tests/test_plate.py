@@ -14,7 +14,7 @@ from scenes import composed, frame_of, room
 
 from livematte.errors import SettingsError, SourceError
 from livematte.frame import Frame, Matte
-from livematte.matting.plate import PlateCapture, check_plate, plate_of_clip
+from livematte.matting.plates.plate import PlateCapture, check_plate, plate_of_clip
 
 Array = NDArray[np.float32]
 SIZE = (160, 96)

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scenes import room
 
-from livematte.matting.register import Warp, distance, find_warp, gain_of, misfit, placed, sane, scaled
+from livematte.matting.plates.register import Warp, distance, find_warp, gain_of, misfit, placed, sane, scaled
 
 Array = NDArray[np.float32]
 SIZE = (320, 180)

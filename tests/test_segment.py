@@ -17,10 +17,10 @@ from scenes import frame_of, room_scene
 from livematte.engines.openvino_engine import load_library
 from livematte.errors import EngineError, SettingsError, WeightsError
 from livematte.matting.canvas import small_pha
-from livematte.matting.opened import open_installed, open_own
-from livematte.matting.picture import PictureEngine
+from livematte.matting.pictures.opened import open_installed, open_own
+from livematte.matting.pictures.picture import PictureEngine
+from livematte.matting.pictures.segment import LABELS, LEVELS, Scores, chosen_classes, sigmoid
 from livematte.matting.recurrent import RecurrentMatter
-from livematte.matting.segment import LABELS, LEVELS, Scores, chosen_classes, sigmoid
 
 SRC = drawn_source((48, 32))
 

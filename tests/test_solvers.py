@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from trimap_scenes import NAMES, marks, off, scene
 
 from livematte.errors import EngineError
-from livematte.matting import solvers
-from livematte.matting.solvers import UNKNOWN
-from livematte.matting.trimap import alpha_from_trimap
-from livematte.matting.trimap_matter import TrimapMatter
+from livematte.matting.trimaps import solvers
+from livematte.matting.trimaps.matter import TrimapMatter
+from livematte.matting.trimaps.solvers import UNKNOWN
+from livematte.matting.trimaps.trimap import alpha_from_trimap
 
 pymatting = pytest.importorskip("pymatting")
 

@@ -8,10 +8,10 @@ import pytest
 import scenes
 
 from livematte.errors import SettingsError
-from livematte.matting.marks import parse_strokes
-from livematte.matting.solvers import UNKNOWN
-from livematte.matting.strokes import trimap_from_strokes
-from livematte.matting.trimap_matter import TrimapMatter
+from livematte.matting.trimaps.marks import parse_strokes
+from livematte.matting.trimaps.matter import TrimapMatter
+from livematte.matting.trimaps.solvers import UNKNOWN
+from livematte.matting.trimaps.strokes import trimap_from_strokes
 
 SIZE = (320, 180)
 

@@ -11,11 +11,11 @@ from trimap_scenes import marks, off, scene
 
 from livematte.errors import SettingsError
 from livematte.frame import Frame, pixel_format
-from livematte.matting import solvers, trimap
-from livematte.matting.marks import parse_trimap
-from livematte.matting.reduced import enlarged, smaller, smaller_trimap
-from livematte.matting.solvers import METHODS, UNKNOWN
-from livematte.matting.trimap import alpha_from_trimap, auto_trimap, default_band
+from livematte.matting.trimaps import solvers, trimap
+from livematte.matting.trimaps.marks import parse_trimap
+from livematte.matting.trimaps.reduced import enlarged, smaller, smaller_trimap
+from livematte.matting.trimaps.solvers import METHODS, UNKNOWN
+from livematte.matting.trimaps.trimap import alpha_from_trimap, auto_trimap, default_band
 
 pymatting = pytest.importorskip("pymatting")
 

@@ -13,9 +13,9 @@ from trimap_scenes import BAND, frame, marks, scene
 
 from livematte.errors import SettingsError, SourceError
 from livematte.frame import Frame, Matte
-from livematte.matting.reduced import smaller
-from livematte.matting.trimap import alpha_from_trimap
-from livematte.matting.trimap_matter import TrimapMatter
+from livematte.matting.trimaps.matter import TrimapMatter
+from livematte.matting.trimaps.reduced import smaller
+from livematte.matting.trimaps.trimap import alpha_from_trimap
 
 pytest.importorskip("pymatting")
 

@@ -9,7 +9,7 @@ import numpy as np
 import scenes
 
 from livematte.frame import Frame
-from livematte.matting.solvers import METHODS
+from livematte.matting.trimaps.solvers import METHODS
 
 SIZE = (320, 180)
 BAND = 12

@@ -1,4 +1,4 @@
-"""Any network as a graph: arrays in, arrays out, whatever computes them. What they mean is known to matting/own.py.
+"""Any network as a graph: arrays in, arrays out, whatever computes them. What they mean is known to matting/pictures/own.py.
 
 A file is an .onnx or .tflite graph, or a TorchScript program, which is a language of its own without Python in it (graphs_torch.py
 says what is refused); a pickle is never read.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from livematte.frame import Frame
 from livematte.matting.base import Matter
-from livematte.matting.stills import still_mattes
+from livematte.matting.stills import LeaveOut, still_mattes
 
 WARM_UP = 6
 REPEATS = 2  # of a picture without others: three runs of the network rather than seven, for a hundredth more error
@@ -59,12 +59,14 @@ def _tiny_luma(frame: Frame) -> NDArray[np.float32]:
     return tiny.astype(np.float32) * np.float32(1 / (1 << frame.depth))
 
 
-def mattes(matter: Matter, items: Iterable[object], *, warm_up: int = WARM_UP, stills: bool = False) -> Iterator[object]:
+def mattes(
+    matter: Matter, items: Iterable[object], *, warm_up: int = WARM_UP, stills: bool = False, leave_out: LeaveOut | None = None
+) -> Iterator[object]:
     """(frame, its matte) for each frame, in order, `warm_up` frames behind what is read; anything else passes in its place.
 
-    stills: the frames are pictures that have nothing to do with each other, each a scene of its own."""
+    stills: the frames are pictures that have nothing to do with each other, each a scene of its own; leave_out: as of still_mattes."""
     if stills:
-        yield from still_mattes(matter, items)
+        yield from still_mattes(matter, items, leave_out=leave_out)
         return
     cuts = CutDetector()
     ahead: _Ahead = deque()

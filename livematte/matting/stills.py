@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from livematte.errors import LivematteError, SettingsError, SourceError
 from livematte.frame import Frame, Matte
 from livematte.matting.base import Matter
 from livematte.matting.recolour import box_around, recoloured
 from livematte.profiles import in_srgb
 
+LeaveOut = Callable[[Frame, LivematteError], None]
 _MOST_AT_ONCE = 100_000_000  # pixels
 
 
-def still_mattes(matter: Matter, items: Iterable[object]) -> Iterator[object]:
+def still_mattes(matter: Matter, items: Iterable[object], *, leave_out: LeaveOut | None = None) -> Iterator[object]:
     """(picture, its matte) for each picture, in order; anything else passes in its place.
 
-    A matter with step_many is given as many at once as its `batch` says, as far as memory allows."""
+    A matter with step_many is given as many at once as its `batch` says, as far as memory allows. leave_out: hears of a picture that the
+    matter refuses, and why, and the rest goes on; None: that ends it."""
     batch = getattr(matter, "batch", 1)
     waiting: list[Frame] = []
     for item in items:
@@ -28,24 +31,31 @@ def still_mattes(matter: Matter, items: Iterable[object]) -> Iterator[object]:
             waiting.append(item)
             if len(waiting) < batch and sum(frame.planes[0].size for frame in waiting) < _MOST_AT_ONCE:
                 continue
-        yield from _matted(matter, waiting)
+        yield from _matted(matter, waiting, leave_out)
         waiting = []
         if not isinstance(item, Frame):
             yield item
-    yield from _matted(matter, waiting)
+    yield from _matted(matter, waiting, leave_out)
 
 
-def _matted(matter: Matter, frames: Sequence[Frame]) -> Iterator[tuple[Frame, Matte]]:
+def _matted(matter: Matter, frames: Sequence[Frame], leave_out: LeaveOut | None) -> Iterator[tuple[Frame, Matte]]:
     seen = [in_srgb(frame) for frame in frames]
     many: Callable[[Sequence[Frame]], list[Matte]] | None = getattr(matter, "step_many", None)
-    mattes = many(seen) if many is not None and len(seen) > 1 else [_alone(matter, frame) for frame in seen]
+    mattes = many(seen) if many is not None and len(seen) > 1 else [_alone(matter, frame, leave_out) for frame in seen]
     for frame, shown, matte in zip(frames, seen, mattes, strict=True):
-        yield frame, _of(frame, shown, matte)
+        if matte is not None:
+            yield frame, _of(frame, shown, matte)
 
 
-def _alone(matter: Matter, frame: Frame) -> Matte:
-    matter.prime([frame])
-    return matter.step(frame)
+def _alone(matter: Matter, frame: Frame, leave_out: LeaveOut | None) -> Matte | None:
+    try:
+        matter.prime([frame])
+        return matter.step(frame)
+    except (SettingsError, SourceError) as error:  # of this picture; what else fails would fail for all
+        if leave_out is None:
+            raise
+        leave_out(frame, error)
+        return None
 
 
 def _of(frame: Frame, seen: Frame, matte: Matte) -> Matte:

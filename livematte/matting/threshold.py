@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from livematte import colour as colours
 from livematte.errors import SettingsError
 from livematte.frame import Frame, Matte, Size
-from livematte.matting.key_colour import border
+from livematte.matting.keying.colour import border
 from livematte.matting.scenes import CutDetector
 
 Array = NDArray[np.float32]

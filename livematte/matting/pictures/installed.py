@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from livematte.errors import EngineError, SettingsError
-from livematte.matting.network import Wish
+from livematte.matting.pictures.network import Wish
 from livematte.weights.published import filled, read_state
 
 SPECS = ("torchvision:NAME", "smp:NAME:ENCODER")

@@ -8,13 +8,13 @@ from dataclasses import replace
 from livematte.errors import LivematteError, SettingsError, SourceError
 from livematte.frame import Frame, Matte
 from livematte.matting.base import Matter
-from livematte.matting.carried import Carrier
-from livematte.matting.marks import Picture, check_size, parse_strokes, parse_trimap
 from livematte.matting.recolour import box_around, recoloured
 from livematte.matting.scenes import CutDetector
-from livematte.matting.solvers import Array, Trimap, check_available, foreground
-from livematte.matting.strokes import trimap_from_strokes
-from livematte.matting.trimap import Tell, alpha_from_trimap, auto_trimap, complete, default_band
+from livematte.matting.trimaps.carried import Carrier
+from livematte.matting.trimaps.marks import Picture, check_size, parse_strokes, parse_trimap
+from livematte.matting.trimaps.solvers import Array, Trimap, check_available, foreground
+from livematte.matting.trimaps.strokes import trimap_from_strokes
+from livematte.matting.trimaps.trimap import Tell, alpha_from_trimap, auto_trimap, complete, default_band
 
 Marks = Picture | Callable[[Frame], Picture]
 _AROUND = 32  # pixels about what is partial that the foreground's colour is estimated from

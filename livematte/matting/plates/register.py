@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.matting.evidence import differing
+from livematte.matting.plates.evidence import differing
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -1,6 +1,6 @@
 """Matting by the colour of a screen: what is not of its colour is the person. At the frame's full size, on the CPU, in three steps:
-the screen's colour as a field over the picture (screen.py), what that says of each place, small (key_alpha.py), and the full size of it
-(key_tiles.py), which the thread that asks for it works out.
+the screen's colour as a field over the picture (screen.py), what that says of each place, small (alpha.py), and the full size of it
+(tiles.py), which the thread that asks for it works out.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from livematte.colour import PQ, UNSPECIFIED
 from livematte.errors import SettingsError
 from livematte.frame import Frame, Matte, Size
-from livematte.matting.key_alpha import Keyed, Ramp, keyed
-from livematte.matting.key_colour import Key, check_key, find_screen, no_screen, to_ycc
-from livematte.matting.key_tiles import full_size
+from livematte.matting.keying.alpha import Keyed, Ramp, keyed
+from livematte.matting.keying.colour import Key, check_key, find_screen, no_screen, to_ycc
+from livematte.matting.keying.screen import Screen
+from livematte.matting.keying.tiles import full_size
 from livematte.matting.scenes import CutDetector
-from livematte.matting.screen import Screen
 
 Array = NDArray[np.float32]
 

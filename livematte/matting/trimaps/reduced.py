@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.matting.solvers import BACKGROUND, FOREGROUND, UNKNOWN, Array, Trimap
+from livematte.matting.trimaps.solvers import BACKGROUND, FOREGROUND, UNKNOWN, Array, Trimap
 
 _EPSILON = 1e-4  # of the range squared: less follows a camera's noise
 

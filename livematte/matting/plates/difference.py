@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from livematte.frame import Frame, Matte, Size
 from livematte.matting.coefficients import from_alpha
-from livematte.matting.evidence import (
+from livematte.matting.plates.evidence import (
     INSIDE,
     OUTSIDE,
     REACH,

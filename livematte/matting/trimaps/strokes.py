@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.matting.reduced import smaller, smaller_trimap
-from livematte.matting.solvers import BACKGROUND, FOREGROUND, UNKNOWN, Array, Trimap
-from livematte.matting.trimap import alpha_from_trimap, auto_trimap, default_band
+from livematte.matting.trimaps.reduced import smaller, smaller_trimap
+from livematte.matting.trimaps.solvers import BACKGROUND, FOREGROUND, UNKNOWN, Array, Trimap
+from livematte.matting.trimaps.trimap import alpha_from_trimap, auto_trimap, default_band
 
 _DETAIL = 640  # the longest side at which strokes spread: two seconds on one core
 _THIN = 0.25  # of a small pixel must be covered by a stroke

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from livematte.errors import SettingsError
 from livematte.frame import Frame
-from livematte.matting.solvers import BACKGROUND, FOREGROUND, UNKNOWN, Array, Trimap
+from livematte.matting.trimaps.solvers import BACKGROUND, FOREGROUND, UNKNOWN, Array, Trimap
 
 _BLACK, _WHITE = 0.1, 0.9  # what a JPEG makes of black and white stays beyond these
 _GREY = (0.4, 0.6)  # what is left undecided in a picture of strokes without transparency

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte.frame import Size
-from livematte.matting.reduced import enlarged, smaller, smaller_trimap
-from livematte.matting.solvers import BACKGROUND, FOREGROUND, METHODS, UNKNOWN, Array, Trimap, expanded, kept, solved
+from livematte.matting.trimaps.reduced import enlarged, smaller, smaller_trimap
+from livematte.matting.trimaps.solvers import BACKGROUND, FOREGROUND, METHODS, UNKNOWN, Array, Trimap, expanded, kept, solved
 
 _MARGIN = 16  # known pixels around the unknown ones: methods look at their neighbours' neighbours
 _SURE = 0.02  # alpha so close to 0 or 1 is taken for it

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from livematte.errors import SettingsError, SourceError
 from livematte.frame import Frame, Plane, Size
 from livematte.matting.base import Matter
-from livematte.matting.difference import Behind, Mask, behind, small_size
-from livematte.matting.evidence import grown
-from livematte.matting.register import gain_of, misfit
+from livematte.matting.plates.difference import Behind, Mask, behind, small_size
+from livematte.matting.plates.evidence import grown
+from livematte.matting.plates.register import gain_of, misfit
 
 Tell = Callable[[str], None]
 

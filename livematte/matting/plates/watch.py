@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from livematte.frame import Frame
-from livematte.matting.difference import Array, Behind, Mask, behind, small_size
-from livematte.matting.evidence import grown
-from livematte.matting.register import Warp, distance, find_warp, gain_of, misfit, placed, scaled
+from livematte.matting.plates.difference import Array, Behind, Mask, behind, small_size
+from livematte.matting.plates.evidence import grown
+from livematte.matting.plates.register import Warp, distance, find_warp, gain_of, misfit, placed, scaled
 
 _TINY = 320  # pixels on the longest side, on which the room is compared
 _ROOM = 0.02  # of alpha, up to which the network sees nobody

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from livematte.engines.graphs import open_graph
 from livematte.errors import SettingsError
-from livematte.matting.network import Network, Wish
-from livematte.matting.own import Recognised, recognise
-from livematte.matting.picture import OwnPlateEngine, PictureEngine
-from livematte.matting.segment import LEVELS, Scores, chosen_classes
-from livematte.matting.sidecar import read_sidecar
+from livematte.matting.pictures.network import Network, Wish
+from livematte.matting.pictures.own import Recognised, recognise
+from livematte.matting.pictures.picture import OwnPlateEngine, PictureEngine
+from livematte.matting.pictures.segment import LEVELS, Scores, chosen_classes
+from livematte.matting.pictures.sidecar import read_sidecar
 from livematte.networks import modnet_input
 
 
@@ -66,7 +66,7 @@ def open_installed(
     threads: int | None = None,
 ) -> PictureEngine:
     """model: torchvision:NAME or smp:NAME:ENCODER; path: its weights; wanted: the class. Errors as of build_installed and open_graph."""
-    from livematte.matting.installed import build_installed
+    from livematte.matting.pictures.installed import build_installed
 
     net, count, wish = build_installed(model, path)
     read = Scores((0,), "sigmoid") if count == 1 else Scores(chosen_classes(wanted, count))

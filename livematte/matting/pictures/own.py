@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from livematte.engines.graphs import Graph, Port
 from livematte.errors import EngineError, WeightsError
-from livematte.matting.network import Array, Network, Ports, Read, Wish, alpha_of
-from livematte.matting.segment import LEVELS, Activation, Scores, chosen_classes, sigmoid
-from livematte.matting.sidecar import Sidecar
+from livematte.matting.pictures.network import Array, Network, Ports, Read, Wish, alpha_of
+from livematte.matting.pictures.segment import LEVELS, Activation, Scores, chosen_classes, sigmoid
+from livematte.matting.pictures.sidecar import Sidecar
 
 Kind = Literal["picture", "recurrent", "plate", "classes"]
 _PICTURES = ("src", "input", "image", "img", "picture", "frame", "rgb", "x", "pixel_values")

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.matting.key_colour import TO_RGB, TO_YCC
+from livematte.matting.keying.colour import TO_RGB, TO_YCC
 
 Array = NDArray[np.float32]
 

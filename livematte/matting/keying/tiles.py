@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from livematte.frame import Frame, Plane
-from livematte.matting.key_alpha import Keyed
-from livematte.matting.key_colour import TO_YCC
+from livematte.matting.keying.alpha import Keyed
+from livematte.matting.keying.colour import TO_YCC
 from livematte.matting.refine import add_to_planes
 from livematte.matting.tiles import Tiles
 from livematte.planes import Array

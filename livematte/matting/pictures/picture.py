@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from livematte.engines import check_picture
 from livematte.frame import Size
 from livematte.matting.coefficients import from_alpha
-from livematte.matting.network import Network
+from livematte.matting.pictures.network import Network
 
 Array = NDArray[np.float32]
 _DETAIL = 512  # pixels on the longest side, where a network was made for no other

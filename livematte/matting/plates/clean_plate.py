@@ -1,6 +1,6 @@
 """Matting with a clean plate: what stands behind is known, so what differs from it is the person; a network tells a person from a chair.
 
-The plate is worth more than any network while it holds and worth less than none when it does not: plate_watch.py looks at that in every
+The plate is worth more than any network while it holds and worth less than none when it does not: watch.py looks at that in every
 frame, and wherever it does not hold the other matter's matte is the matte.
 """
 
@@ -18,10 +18,10 @@ from livematte.errors import SettingsError
 from livematte.frame import Frame, Matte, Size
 from livematte.matting.base import Matter
 from livematte.matting.coefficients import from_alpha
-from livematte.matting.difference import DETAIL, Behind, channels_first, difference, small_size
-from livematte.matting.evidence import of_people
-from livematte.matting.plate import PlateCapture, check_plate
-from livematte.matting.plate_watch import Watch
+from livematte.matting.plates.difference import DETAIL, Behind, channels_first, difference, small_size
+from livematte.matting.plates.evidence import of_people
+from livematte.matting.plates.plate import PlateCapture, check_plate
+from livematte.matting.plates.watch import Watch
 from livematte.matting.refine import refine
 from livematte.planes import fill
 

@@ -1,0 +1,1 @@
+"""A coloured screen is keyed."""

@@ -1,0 +1,1 @@
+"""The empty room tells what is new in the picture."""

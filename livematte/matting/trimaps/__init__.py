@@ -1,0 +1,1 @@
+"""Alpha where a person said that it is unknown."""
