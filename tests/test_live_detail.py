@@ -42,12 +42,12 @@ def network(hands: Hands, speed: float, *, longest: int = 1280, fixed: int | Non
     return Network(hands, Ladder(PERIOD, longest=longest, fixed=fixed), speed)
 
 
-def test_what_leaves_a_third_of_the_time_stays(hands: Hands) -> None:
-    assert network(hands, 0.66 * PERIOD).run(60) == [512]
+def test_what_holds_the_rate_stays(hands: Hands) -> None:
+    assert network(hands, 0.9 * PERIOD).run(60) == [512]
 
 
 @pytest.mark.parametrize(
-    ("speed", "details"), [(0.7, [512, 448]), (1.1, [512, 384]), (1.6, [512, 320]), (2.0, [512, 256]), (9, [512, 256])]
+    ("speed", "details"), [(1.0, [512, 448]), (1.5, [512, 384]), (2.0, [512, 320]), (3.0, [512, 256]), (9, [512, 256])]
 )
 def test_it_goes_down_to_the_first_that_fits_in_one_step(hands: Hands, speed: float, details: list[int]) -> None:
     slow = network(hands, speed * PERIOD)
@@ -69,19 +69,8 @@ def test_it_goes_up_step_by_step_with_patience(hands: Hands) -> None:
 
 
 def test_it_goes_up_only_where_the_larger_one_fits_well(hands: Hands) -> None:
-    machine = network(hands, 0.9 * PERIOD)
-    assert machine.run(600) == [512, 384], "448 would take 0.69 of a frame's time"
-
-
-def test_between_the_two_limits_nothing_changes(hands: Hands) -> None:
-    """Or a machine whose speed drifts would go up and down, and the state with it."""
-    machine = network(hands, 0.7 * PERIOD)
-    assert machine.run(60) == [512, 448]
-    for speed in (0.6, 0.72, 0.58, 0.8):
-        machine.speed = speed * PERIOD
-        assert machine.run(60) == [448]
-    machine.speed = 0.54 * PERIOD
-    assert machine.run(60) == [448, 512]
+    machine = network(hands, 1.3 * PERIOD)
+    assert machine.run(600) == [512, 384], "448 would take 0.99 of a frame's time"
 
 
 def test_a_step_up_that_did_not_last_is_tried_ever_later(hands: Hands) -> None:
@@ -91,7 +80,7 @@ def test_a_step_up_that_did_not_last_is_tried_ever_later(hands: Hands) -> None:
     before = ladder.detail
     while hands.now < 1000 + 2000:
         hands.go(PERIOD)
-        detail = ladder.measured(0.8 * PERIOD if ladder.detail > 448 else 0.3 * PERIOD)
+        detail = ladder.measured(1.2 * PERIOD if ladder.detail > 448 else 0.3 * PERIOD)
         if detail > before:
             ups.append(hands.now)
         before = detail

@@ -1,10 +1,4 @@
-"""How much detail the network can afford: its picture shrinks where it takes too much of a frame's time, and grows again when it can.
-
-The rest of that time is for decoding, the full-size part and other programs. A network that takes nearly all of it holds the rate, but
-frames wait for it, each for the one before: 95 of 100 are sent within 50 ms where it takes 18 of 33 ms, within 68 where it takes 22,
-within 85 where it takes 28 (simulated threads, on two cores). What a step down costs: MAD 3.4 at 512, 3.7 at 448, 4.6 at 384 on clips of
-whole bodies.
-"""
+"""How much detail the network can afford: its picture shrinks where it cannot hold the frame rate, and grows again when it can."""
 
 from __future__ import annotations
 
@@ -13,7 +7,7 @@ from statistics import median
 
 STEPS = (512, 448, 384, 320, 256)  # longest sides; below 256 people far away are lost (MAD 13.5 there, 4.1 at 512)
 _SAMPLE = 15  # frames that are measured between two decisions
-_FULL, _ROOM = 2 / 3, 0.55  # of a frame's time: above the first it steps down, where the next step fits in the second it steps up
+_FULL, _ROOM = 0.95, 0.75  # of a frame's time: above the first it steps down, where the next step fits in the second it steps up
 _PATIENCE = 5.0  # seconds between a step and a step up; twice as long after each one that did not last, up to
 _LONGEST = 160.0
 
