@@ -108,12 +108,10 @@ def _live(settings: Settings, progress: Progress, signals: _Signals, verbose: bo
         width, height = job.info.size
         outputs = ", ".join(outlet.sink.name for outlet in job.pipeline.outlets)
         progress.say(f"{job.info.name} {width}x{height} at {float(job.info.rate):.4g} → {outputs}; Ctrl-C ends it")
-        for note in job.info.notes:
-            progress.say(f"note: {note}")
+        progress.notes(job.info.notes)
         progress.live()
         report = job.run(progress.show_live)
-        for note in job.notes():
-            progress.say(f"note: {note}")
+        progress.notes(job.notes())
     progress.finish_live(report)
     if verbose and job.method is not None:
         progress.say(f"{job.method.name} by {job.method.describe}")
@@ -137,9 +135,11 @@ def _run_clip(settings: Settings, quiet: bool, verbose: bool) -> int:
             progress.expect(job.info)
             try:
                 report = job.run(progress.show)
-            finally:
-                for note in job.notes():
-                    progress.say(f"note: {note}")
+            except LivematteError:
+                if job.info.still:  # most of the pictures may be done
+                    progress.notes(job.notes())
+                raise
+            progress.notes(job.notes())
         progress.finish(report, outputs_of(settings))
         code = INTERRUPTED if report.interrupted else DONE
         if not job.pipeline.idle:

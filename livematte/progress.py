@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ class Progress:
         """One line, at once."""
         if not self._quiet:
             self._console.print(text)
+
+    def notes(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            self.say(f"note: {note}")
 
     def wait(self, text: str) -> None:
         """What takes a moment, shown until something else is; nothing where there is no terminal."""

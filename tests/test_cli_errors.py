@@ -65,7 +65,8 @@ def place(tmp_path: Path, _template: Path, monkeypatch: pytest.MonkeyPatch) -> P
 # (arguments, exit code, what is told)
 INPUTS = [
     ("", 2, "there is no INPUT; wanted a video"),
-    ("talk.mp4 text.mp4", 2, "unrecognized arguments: text.mp4"),
+    ("talk.mp4 text.mp4", 2, "got several inputs, wanted one; give a folder, or quote the glob: 'photos/\\*.jpg'"),
+    ("talk.mp4 gone.mp4", 2, "unrecognized arguments: gone.mp4"),
     ("missing.mp4", 1, "there is no missing.mp4; wanted a video, a picture or a folder"),
     ("nowhere/talk.mp4", 1, "there is no nowhere/talk.mp4; .*; nor is there a folder nowhere"),
     ("*.tif", 1, r"nothing is named \*\.tif"),
@@ -206,7 +207,7 @@ def test_a_truncated_video(place: Path, capsys: Any, name: str) -> None:
     result = run(capsys, short.name, *SMALL, "-b", "green", "-o", "a.mp4", "-o", "b.mov", "-y")
     assert result.code == 1
     found = re.match(rf"livematte: {short.name} broke at 1\.\d\d s \(frame (\d+) of ~60\): ", result.err[0])
-    assert found
+    assert found, result.err
     assert result.err[1:] == ["What is done so far: a.part.mp4", "What is done so far: b.part.mov"]
     after = files(place)
     assert after.keys() - before.keys() == {"a.part.mp4", "b.part.mov"}
