@@ -81,10 +81,8 @@ def test_models(capsys: Any, rvm_path: Path, tmp_path: Path, monkeypatch: pytest
     assert re.fullmatch(r"key +--key +MIT +here", next(line for line in lines if line.startswith("key ")))
     monkeypatch.setattr(weights, "find", lambda name: None)
     assert run(capsys, "models").out[1].endswith("fetchable, of PeterL1n/RobustVideoMatting, release v1.0.0")
-    assert any(
-        re.match(r"bgm-resnet50 +--plate +MIT +bring pytorch_resnet50.pth of github.com/PeterL1n/", line)
-        for line in run(capsys, "models").out
-    )
+    listed = run(capsys, "models").out
+    assert any(re.match(r"bgm-resnet50 +--plate +MIT +bring pytorch_resnet50.pth of github.com/PeterL1n/", line) for line in listed)
     damaged = tmp_path / rvm_path.name
     damaged.write_bytes(b"half")
     monkeypatch.setattr(weights, "find", lambda name: damaged)
