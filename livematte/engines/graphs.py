@@ -83,6 +83,28 @@ class Graph(Protocol):
         ...
 
 
+class AnyShape:
+    """Of a Graph that takes whatever shape comes, and knows no more of it than its ports say."""
+
+    outputs: tuple[Port, ...]
+
+    def run(self, arrays: Sequence[Array | None]) -> list[Array]:
+        raise NotImplementedError
+
+    def rehearse(self, arrays: Sequence[Array | None]) -> list[Array]:
+        return self.run(arrays)
+
+    def infer(self, shapes: Sequence[tuple[int | None, ...] | None]) -> list[tuple[int | None, ...]]:
+        return [port.shape for port in self.outputs]
+
+    def ready(self, shapes: Sequence[Shape | None]) -> bool:
+        return True
+
+    @property
+    def making(self) -> bool:
+        return False
+
+
 def open_graph(
     net: Path | Module,
     *,

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from livematte.engines.graphs import Array, Port, Shape
-from livematte.engines.onnx_engine import SPINNING, load_library
+from livematte.engines.graphs import AnyShape, Array, Port
+from livematte.engines.onnx_engine import load_library, open_session
 from livematte.errors import WeightsError
 
 _DTYPES = {"float": "float32", "double": "float64", "bool": "bool"}  # by onnxruntime's words, where these are not numpy's
 
 
-class OnnxGraph:
+class OnnxGraph(AnyShape):
     """A Graph. Shapes need no preparation."""
 
     name = "onnxruntime"
@@ -42,19 +42,6 @@ class OnnxGraph:
             wanted = ", ".join(map(str, self.inputs))
             raise ValueError(f"got {told}, which the network does not take ({str(error).splitlines()[0]}); wanted {wanted}") from error
 
-    def rehearse(self, arrays: Sequence[Array | None]) -> list[Array]:
-        return self.run(arrays)
-
-    def infer(self, shapes: Sequence[tuple[int | None, ...] | None]) -> list[tuple[int | None, ...]]:
-        return [port.shape for port in self.outputs]
-
-    def ready(self, shapes: Sequence[Shape | None]) -> bool:
-        return True
-
-    @property
-    def making(self) -> bool:
-        return False
-
     def close(self) -> None:
         self._session = None
 
@@ -62,13 +49,8 @@ class OnnxGraph:
 def _session(path: Path, threads: int) -> Any:
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", SPINNING)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return open_session(str(path), threads)
     except Exception as error:  # its exceptions share no base
         reason = f"onnxruntime {onnxruntime.__version__} cannot read it: {str(error).strip().splitlines()[0]}"
         raise WeightsError(f"{path} is damaged, or no ONNX network ({reason}); fetch or export it anew") from error

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from livematte.engines.graphs import PICTURE, Array, Graph, Port, Shape
+from livematte.engines.graphs import PICTURE, AnyShape, Array, Graph, Port, Shape
 from livematte.engines.torch_engine import DTYPES, pick_device, pick_precision
 from livematte.errors import EngineError, WeightsError
 
@@ -30,7 +30,7 @@ _TRIED = (256, 512)  # sides of the pictures with which a network is tried, to s
 _log = logging.getLogger(__name__)
 
 
-class TorchGraph:
+class TorchGraph(AnyShape):
     """A Graph. On the CPU its numbers lie channels last, which halves the time of convolutions."""
 
     name = "torch"
@@ -76,19 +76,6 @@ class TorchGraph:
         if not tensor.is_floating_point():
             return tensor
         return tensor.to(self._dtype, memory_format=torch.channels_last if tensor.ndim == 4 else torch.contiguous_format)
-
-    def rehearse(self, arrays: Sequence[Array | None]) -> list[Array]:
-        return self.run(arrays)
-
-    def infer(self, shapes: Sequence[tuple[int | None, ...] | None]) -> list[tuple[int | None, ...]]:
-        return [port.shape for port in self.outputs]
-
-    def ready(self, shapes: Sequence[Shape | None]) -> bool:
-        return True
-
-    @property
-    def making(self) -> bool:
-        return False
 
     def close(self) -> None:
         self._module = None

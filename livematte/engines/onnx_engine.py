@@ -148,15 +148,22 @@ def _session(graph: Any, size: tuple[int, ...], shapes: list[tuple[int, ...]], t
     del graph.graph.value_info[:]
     for value in graph.graph.output:
         value.type.tensor_type.ClearField("shape")
+    try:
+        return open_session(graph.SerializeToString(), threads)
+    except Exception as error:  # its exceptions share no base
+        raise EngineError(f"onnxruntime {onnxruntime.__version__} cannot open the network: {error}") from error
+
+
+def open_session(model: str | bytes, threads: int) -> Any:
+    """model: a file's path, or what is in it. What onnxruntime raises shares no base but Exception."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", SPINNING)
-    try:
-        return onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions share no base
-        raise EngineError(f"onnxruntime {onnxruntime.__version__} cannot open the network: {error}") from error
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _names(suffix: str) -> list[str]:
