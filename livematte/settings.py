@@ -193,7 +193,8 @@ class Config:
 
     def place(self, key: str) -> str:
         line = self.lines.get(key)
-        return f"{self.path}{f', line {line}' if line else ''}: {key.replace('_', '-')}"
+        word = _WORDS[key] if key == "of_class" else key  # `outputs` may be called so
+        return f"{self.path}{f', line {line}' if line else ''}: {word.replace('_', '-')}"
 
 
 def read_config(path: Path) -> Config:

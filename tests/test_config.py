@@ -163,3 +163,11 @@ def test_the_command_line_tells_it_in_one_line_and_ends_with_2(write: Any, capsy
     err = capsys.readouterr().err
     assert err.startswith("livematte: ")
     assert err.rstrip().endswith("line 2: smooth: got '9', wanted less than or equal to 5")
+
+
+def test_the_class_is_called_so_in_a_file_too(write: Any) -> None:
+    path = write('input = "a.jpg"\nmodel = "net.onnx"\nclass = "person"\n')
+    assert make_settings(read_config(path)).of_class == "person"
+    wrong = write('input = "a.jpg"\nclass = ""\n')
+    with pytest.raises(SettingsError, match=r"line 2: class: got '', wanted"):
+        make_settings(read_config(wrong))

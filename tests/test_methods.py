@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import scenes
+import written
 from commands import files, run, well
 from numpy.typing import NDArray
 
@@ -20,6 +22,7 @@ from livematte.methods import METHODS, SOLVERS, check, is_installed_kind
 from livematte.metrics import mad
 from livematte.opening import Asked, prepare
 from livematte.settings import IMPLIES, make_settings
+from livematte.sinks import Encoding
 from livematte.sources.picture_file import read_picture
 
 SIZE = (320, 180)
@@ -139,6 +142,21 @@ def test_a_key(tmp_path: Path, capsys: Any) -> None:
     assert alpha(tmp_path / "o.png")[:, : SIZE[0] // 2].max() == 0
     assert alpha(tmp_path / "o.png")[:, SIZE[0] // 2 :].max() == 1
     well(capsys, src, "--key", "green", "--softness", "0", "--tolerance", "0.4", "--despill", "1", "-o", tmp_path / "o.png", "-y")
+
+
+def test_a_keyed_clip_with_one_frame_delay_says_how_it_was_made(tmp_path: Path, capsys: Any) -> None:
+    made = [scenes.screen_scene(SIZE, seed=2, step=step) for step in range(4)]
+    clip = tmp_path / "a.mkv"
+    written.write(clip, [scenes.frame_of(each.src, pts=i) for i, each in enumerate(made)], encoding=Encoding(codec="ffv1"))
+    well(capsys, clip, "--key", "green", "--ofd", "-o", tmp_path / "o.mkv", "--report", tmp_path / "r.json")
+    out = written.read(tmp_path / "o.mkv")
+    assert [frame.seconds for frame in out] == [frame.seconds for frame in written.read(clip)]
+    for frame, each in zip(out, made, strict=True):
+        assert frame.pha is not None
+        assert mad(frame.pha[None], each.pha[None]) < 10
+    told = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert (told["model"], told["device"], told["engine"]) == ("key", "cpu", "livematte on cpu, green")
+    assert "smooth" in told["stages"]
 
 
 def test_asking_for_despill_takes_the_light_off_all_of_the_person(tmp_path: Path, capsys: Any) -> None:
