@@ -168,7 +168,7 @@ def _by_key(asked: Asked) -> Prepared:
         path = getattr(settings, name)
         given[name] = None if path is None else _mask(_picture(path, f"--{name}", asked.tell))
     given = {name: value for name, value in given.items() if value is not None}
-    matter = KeyMatter(parse_key(settings.key), strict=asked.live, **given)
+    matter = KeyMatter(parse_key(settings.key), strict=asked.live or asked.still, **given)
     return Prepared(lambda: Opened("key", matter, f"livematte on cpu, {settings.key}"))
 
 

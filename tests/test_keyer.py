@@ -133,7 +133,9 @@ def test_a_screen_with_nobody_is_empty() -> None:
 @pytest.mark.parametrize("size", [(130, 10), (9, 140), (16, 16), (1, 1), (83, 71), (2000, 20)])
 def test_odd_little_frames_have_mattes(size: Size) -> None:
     matter = KeyMatter(GREEN)
-    src = np.random.default_rng(0).random((size[1], size[0], 3), np.float32)
+    noise = np.random.default_rng(0).random((size[1], size[0], 3), np.float32)
+    src = np.broadcast_to(np.float32(GREEN), noise.shape).copy()
+    src[size[1] // 2 :, size[0] // 2 :] = noise[size[1] // 2 :, size[0] // 2 :] if size != (1, 1) else src
     frame = frame_of(src)
     matter.prime([frame])
     matte = matter.step(frame)
@@ -226,6 +228,34 @@ def test_a_still_scene_stands_still() -> None:
     assert seen.mean(axis=(1, 2)).std() < 1e-4
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_camera_that_turns_away_from_the_screen_loses_it(strict: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """By and by, so that there is no cut. Strictly, nothing is shown once less than two fifths of the screen are left."""
+    scene = screen_scene(SMALL, seed=1)
+    room_behind = room(SMALL, seed=3).mean(axis=2, keepdims=True).repeat(3, axis=2) * np.float32(0.8)
+    view = np.hstack([scene.bgr, room_behind])
+    matter = KeyMatter("green", strict=strict)
+    shown = []
+    for i in range(21):
+        left = i * SMALL[0] // 20
+        try:
+            matte = matter.step(frame_of(view[:, left : left + SMALL[0]], pts=i))
+        except SettingsError:
+            break
+        shown.append(float(matte.pha.mean()))
+    if strict:
+        assert max(shown) < 0.7
+        assert 8 < len(shown) < 16
+    else:
+        assert len(shown) == 21
+        assert [record.message.partition(" (")[0] for record in caplog.records] == ["the screen is gone"]
+
+
+def test_a_colour_that_is_nowhere_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="no #ff00ff screen found in the picture; try --key auto"):
+        KeyMatter((1.0, 0.0, 1.0)).step(frame_of(screen_scene(SMALL, seed=1).src))
+
+
 @pytest.mark.parametrize("key", ["auto", "green", "blue"])
 def test_no_screen_in_the_first_frame_is_an_error(key: Any) -> None:
     grey = room(SMALL, seed=3).mean(axis=2, keepdims=True)
@@ -251,7 +281,9 @@ def test_a_later_scene_without_a_screen_is_told_once(caplog: pytest.LogCaptureFi
             lost = frame_of(room(SMALL, seed=i % 2 + 3).mean(axis=2, keepdims=True).repeat(3, axis=2), pts=i)
             assert matter.step(lost).pha.mean() > 0.5
             matter.prime([lost])
-    assert [record.message for record in caplog.records] == ["a scene shows no screen (at 0.07 s): the colour of the scene before is keyed"]
+    assert [record.message for record in caplog.records] == [
+        "the screen is gone (at 0.07 s): its colour is keyed on, and all else counts as the person"
+    ]
 
 
 def test_strictly_a_scene_without_a_screen_is_an_error_until_it_is_back() -> None:

@@ -83,7 +83,8 @@ def no_screen(key: Key) -> SettingsError:
     """What to say of a picture without one."""
     if key == "auto":
         return SettingsError("no evenly coloured screen found around the person; try --key green, --key blue or --key '#rrggbb'")
-    return SettingsError(f"no {key} screen found in the picture; try --key auto, or the screen's colour as --key '#rrggbb'")
+    named = key if isinstance(key, str) else "#" + "".join(f"{round(255 * level):02x}" for level in key)
+    return SettingsError(f"no {named} screen found in the picture; try --key auto, or the screen's colour as --key '#rrggbb'")
 
 
 def _commonest(samples: Array, hues: tuple[float, float], least: float) -> Array | None:

@@ -26,6 +26,7 @@ from livematte.matting.scenes import CutDetector
 Array = NDArray[np.float32]
 
 _log = logging.getLogger(__name__)
+_LOST = 0.4  # of the screen that a scene began with: somebody who leans into the camera hides half of it
 _EVEN = 0.05  # of the picture: what of it must be like a smooth field for its commonest colour to be a screen's
 _LEAST_FREE = 0.5  # of a garbage matte, from which on a sample may be screen
 
@@ -41,8 +42,8 @@ class KeyMatter:
     garbage: (H, W) float32 in [0, 1] at any size, 1 where certainly nobody is; such parts are no screen either. holdout: likewise, where
     certainly all is person.
 
-    strict: a later scene without the screen is an error, as for a camera, whose room must not be shown; else that is told once, at WARNING,
-    and the colour of before is keyed.
+    strict: a later frame that has lost the screen is an error, as for a camera, whose room must not be shown; else that is told once, at
+    WARNING, and the colour of before is keyed.
 
     SettingsError for other values, a grey picture, and at a first frame that shows no such screen."""
 
@@ -69,6 +70,7 @@ class KeyMatter:
         self._cuts = CutDetector()
         self._screen: Screen | None = None
         self._colour: Array | None = None  # of the scene before
+        self._had = 0.0  # of the picture: what of it was screen when the scene began
         self._strict = strict
         self._primed = self._told = False
 
@@ -80,6 +82,7 @@ class KeyMatter:
             self._begin(frame, ycc)
         else:
             self._look(frame, ycc)
+            self._check_seen(frame)
         self._primed = False
         assert self._screen is not None
         key = keyed(ycc, self._screen.field(_size(ycc)), self._ramp)
@@ -105,17 +108,30 @@ class KeyMatter:
         if found is not None:
             self._screen = Screen(found)
             self._look(frame, ycc)
-            if not isinstance(self._key, str) or self._screen.seen >= _EVEN:
-                self._colour = found
+            if self._screen.seen >= _EVEN:
+                self._colour, self._had = found, self._screen.seen
                 return
         if self._colour is None or self._strict or frame.pts is None:
             self._screen = None
             raise no_screen(self._key)
-        if not self._told:
-            _log.warning("a scene shows no screen (at %.2f s): the colour of the scene before is keyed", frame.seconds)
-            self._told = True
-        self._screen = Screen(self._colour)
+        self._warn(frame)
+        self._screen, self._had = Screen(self._colour), 0.0
         self._look(frame, ycc)
+
+    def _check_seen(self, frame: Frame) -> None:
+        """What is no screen counts as the person: a camera that is turned away from it would show the room."""
+        assert self._screen is not None
+        if self._screen.seen >= _LOST * self._had:
+            return
+        if self._strict:
+            self._screen = None
+            raise no_screen(self._key)
+        self._warn(frame)
+
+    def _warn(self, frame: Frame) -> None:
+        if not self._told:
+            _log.warning("the screen is gone (at %.2f s): its colour is keyed on, and all else counts as the person", frame.seconds)
+            self._told = True
 
     def _look(self, frame: Frame, ycc: Array) -> None:
         assert self._screen is not None
