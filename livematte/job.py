@@ -165,7 +165,8 @@ def _view_of(settings: Settings, output: str) -> str:
     if view == "auto":
         view = "cutout" if settings.background == "none" else "composite"
     if view == "cutout" and not holds_alpha:
-        kinds = ".png, .webp or .tif" if is_picture(Path(settings.input)) else ".mov, .webm or .mkv"
+        stills = os.path.isdir(settings.input) or is_picture(Path(settings.input))
+        kinds = ".png, .webp or .tif" if stills else ".mov, .webm or .mkv"
         raise SettingsError(f"{shown(output)} cannot hold alpha; give it a background (-b green, -b blur), or write a {kinds}")
     if view == "composite" and settings.background == "none":
         raise SettingsError("--view composite wants a background; try -b green, -b blur or -b picture.jpg")

@@ -36,6 +36,7 @@ def Matter(  # noqa: N802 - to its user it is the class whose step() makes matte
     where the model's file lies; it is fetched into the user's cache where it is nowhere. needs: what a method is given on the command
     line, by the same names: key="green", tolerance=0.1, plate="empty.jpg", trimap="trimap.png", strokes="strokes.png", threshold="otsu", …
     A LivematteError where it cannot be had."""
+    needs = {name: str(value) if isinstance(value, Path) else value for name, value in needs.items()}
     settings = make_settings(
         input="-",
         model=model,

@@ -86,12 +86,19 @@ def check(settings: Settings) -> None:
         raise SettingsError(f"unknown model {name!r}; wanted one of {', '.join(METHODS)}, or a network's file that exists")
     if is_installed_kind(name) and settings.weights is None:
         raise SettingsError(f"{name} wants --weights FILE, the numbers of that network: none are fetched")
+    if settings.weights is not None and not is_installed_kind(name) and not _loads(settings, method):
+        raise SettingsError(f"--weights is for a network by its name; {name} has no use for it")
     for option, owner in _ONLY_FOR.items():
         if getattr(settings, option) not in (None, False) and name != owner:
             raise SettingsError(f"--{option} goes with --{owner}; got {name}")
     if settings.of_class is not None and method is not None:
         raise SettingsError(f"--class is for a segmentation network; {name} has no classes")
     _check_needs(settings, name, method)
+
+
+def _loads(settings: Settings, method: Method | None) -> bool:
+    """Whether it runs a released network: its own, or the default one beside it."""
+    return method is not None and (method.card is not None or method.name == "plate" or settings.trimap == "auto")
 
 
 def _check_needs(settings: Settings, name: str, method: Method | None) -> None:

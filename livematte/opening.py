@@ -246,6 +246,8 @@ def _without_weights(settings: Settings) -> Settings:
 
 
 def _picture(path: Path, option: str, tell: Callable[[str], None]) -> Frame:
+    if not path.exists():
+        raise SourceError(f"{option}: there is no {path}; wanted a picture")
     try:
         frame, notes = read_picture(path)
     except SourceError as error:

@@ -54,7 +54,8 @@ class Stage:
 
     @property
     def seconds(self) -> float:
-        return sum(self.busy.values())
+        since = self.since
+        return sum(self.busy.values()) + (0.0 if since is None else time.monotonic() - since)
 
     def now(self, work: str | None) -> None:
         """Another kind of work begins; None: the thread waits."""

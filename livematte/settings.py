@@ -18,6 +18,7 @@ Size = tuple[int, int]
 DEFAULT_MODEL = "rvm-mobilenetv3"
 # The method that a setting implies by being there.
 IMPLIES = {"key": "key", "threshold": "threshold", "plate": "plate", "trimap": "closed-form", "strokes": "closed-form"}
+_SHOWN = 60  # characters of a value that is wrong
 _UNITS = {"k": 1_000, "M": 1_000_000}
 
 
@@ -69,6 +70,10 @@ def _detail(value: Any) -> Any:
     return None if value == "auto" else value
 
 
+def _number_or_name(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _threshold(value: Any) -> Any:
     """ "otsu", "adaptive", or a level from 0 to 1."""
     if value in (None, "otsu", "adaptive"):
@@ -109,7 +114,7 @@ class Settings(BaseModel):
     invert: bool = False
     trimap: Annotated[str | None, Field(min_length=1)] = None
     strokes: Annotated[str | None, Field(min_length=1)] = None
-    of_class: Annotated[str | None, Field(min_length=1)] = None
+    of_class: Annotated[Annotated[str, Field(min_length=1)] | None, BeforeValidator(_number_or_name)] = None
     device: str = "auto"
     precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
     runtime: Literal["auto", "openvino", "onnxruntime", "torch"] = "auto"
@@ -244,4 +249,5 @@ def _told(error: ValidationError, config: Config | None) -> str:
     option = "INPUT" if name == "input" else f"--{_WORDS.get(name, name).replace('_', '-')}"
     if config is not None and name in config.lines:
         option = config.place(name)
-    return f"{option}: got {str(first['input'])!r}, {wanted}"
+    got = str(first["input"])
+    return f"{option}: got {got if len(got) <= _SHOWN else f'{got[:_SHOWN]}…'!r}, {wanted}"

@@ -92,10 +92,13 @@ def test_what_looks_the_same_is_known_too() -> None:
     rgb = np.zeros((30, 60, 3), np.float32)
     rgb[:, 30:] = 1
     known = np.full((30, 60), UNKNOWN, np.uint8)
-    known[:, :22], known[:, 36:] = 0, 255
+    known[:, :20], known[:, 40:] = 0, 255
     more = solvers.expanded(rgb, known)
-    assert (more[:, :30] == 0).all()
-    assert (more[:, 30:] == 255).all()
+    assert (more[:, :27] == 0).all()
+    assert (more[:, 33:] == 255).all()
+    narrow = np.full((30, 60), UNKNOWN, np.uint8)
+    narrow[:, :25], narrow[:, 35:] = 0, 255
+    assert (solvers.expanded(rgb, narrow)[:, 29:31] == UNKNOWN).all(), "of a narrow band all would be taken for known"
     far = np.full((30, 60), UNKNOWN, np.uint8)
     far[:, 0] = 0
     assert (solvers.expanded(rgb, far)[:, 11:30] == UNKNOWN).all()

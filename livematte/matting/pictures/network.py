@@ -106,6 +106,8 @@ class Network:
         except ValueError as error:  # a picture of ours is as it should be: the network is told wrong, or made for other sizes
             raise EngineError(f"the network does not take a picture of {size[0]}x{size[1]}: {error}") from error
         pha = self._own_size(self._read(results[self.ports.pha]), size)
+        if not np.isfinite(pha).all():
+            raise EngineError("the network gives numbers that are none (NaN); a file in half precision may need one in fp32")
         fgr = None if self.ports.fgr is None else self._own_size(_colour_of(results[self.ports.fgr]), size).transpose(2, 0, 1)
         return Seen(pha, fgr, tuple(results[index] for _, index in self.ports.states))
 

@@ -20,6 +20,8 @@ from livematte.matting.plates.register import Warp, distance, find_warp, gain_of
 _TINY = 320  # pixels on the longest side, on which the room is compared
 _ROOM = 0.02  # of alpha, up to which the network sees nobody
 _ASIDE = 6  # tiny pixels to keep from a person: hair, and what is held
+_BODY, _LEAST_BODY = 0.9, 0.01  # of alpha, from which on the network is sure of a body; of the picture, that one must take
+_SAME = 0.25  # of a body that may differ from the plate behind it, where the plate shows the same body
 _LEAST_ROOM = 0.05  # of the picture: where less of the room is seen, nothing new is known of the plate
 _GIVE_UP, _TAKE_BACK = 0.15, 0.08  # of the room that may differ
 _WAIT, _LONGEST_WAIT, _SOON = 1.0, 30.0, 10.0  # seconds
@@ -44,8 +46,9 @@ class Trust:
         self._taken_back, self._good_since = -inf, inf
         self._wait = _WAIT
 
-    def judge(self, share: float, seconds: float | None) -> bool:
-        """share: of the room that differs. seconds: of the frame; None for pictures without a time, each of which stands alone."""
+    def judge(self, share: float, seconds: float | None, why: str = "") -> bool:
+        """share: of the room that differs. seconds: of the frame; None for pictures without a time, each of which stands alone. why: what
+        else speaks against the plate."""
         if self.holds is None or seconds is None:
             self.holds = share <= _GIVE_UP
         elif self.holds and share > _GIVE_UP:
@@ -53,7 +56,7 @@ class Trust:
             self.holds, self._good_since = False, inf
         elif not self.holds:
             self.holds = self._held_long_enough(share, seconds)
-        self._say(share)
+        self._say(why or f"{share:.0%} of the room differs")
         self._held |= self.holds
         return self.holds
 
@@ -67,7 +70,7 @@ class Trust:
         self._taken_back = seconds
         return True
 
-    def _say(self, share: float) -> None:
+    def _say(self, why: str) -> None:
         if self.holds == self._told:
             return
         self._told = bool(self.holds)
@@ -75,7 +78,7 @@ class Trust:
             self._tell("the clean plate fits the picture again" if self._held else "the clean plate fits the picture now")
         else:
             fits = "no longer fits" if self._held else "does not fit"
-            self._tell(f"the clean plate {fits} the picture ({share:.0%} of the room differs); matting without it")
+            self._tell(f"the clean plate {fits} the picture ({why}); matting without it")
 
 
 class Watch:
@@ -97,13 +100,21 @@ class Watch:
     def look(self, frame: Frame, pha: Array) -> Behind | None:
         """The plate as it stands behind this frame, to be lit by `gain`; None where it does not hold. pha: (H, W), the network's."""
         src = frame.rgb(self._tiny_size)
-        nobody = cv2.resize(pha, self._tiny_size, interpolation=cv2.INTER_AREA) <= _ROOM
+        seen = cv2.resize(pha, self._tiny_size, interpolation=cv2.INTER_AREA)
+        nobody = seen <= _ROOM
         clear = ~grown(~nobody, _ASIDE * max(self._tiny_size) / _TINY)
         seconds = None if frame.pts is None else frame.seconds
         if (clear & self._tiny.known).mean() < _LEAST_ROOM:
             return self.behind if self._trust.holds else None
         share = self._compared(src, clear, seconds)
+        if self._shows_them(src, seen > _BODY):
+            return self.behind if self._trust.judge(1.0, seconds, "it shows the person too") else None
         return self.behind if self._trust.judge(share, seconds) else None
+
+    def _shows_them(self, src: Array, body: Mask) -> bool:
+        """Whether hardly anything differs where the network is sure of a body: one who was there when the plate was taken."""
+        body = body & self._tiny.known
+        return bool(body.mean() > _LEAST_BODY) and misfit(self._tiny.rgb * self.gain, src, body, self._tiny.noise) < _SAME
 
     def _compared(self, src: Array, clear: Mask, seconds: float | None) -> float:
         """The share of the room that differs, after a registration where one is due."""

@@ -29,13 +29,13 @@ def parse_trimap(picture: Picture) -> Trimap:
     rgb, there = _parts(picture)
     coloured = (rgb.max(axis=2) - rgb.min(axis=2) > _COLOURED) & there
     if coloured.mean() > _MOSTLY:
-        raise SettingsError(f"trimap: got a picture in colour, {coloured.mean():.0%} of it; wanted white, black and grey for the unknown")
+        raise SettingsError(f"--trimap: got a picture in colour, {coloured.mean():.0%} of it; wanted white, black and grey for the unknown")
     trimap = _sorted(rgb, there)
     for kind, name in ((FOREGROUND, "foreground, which is white"), (BACKGROUND, "background, which is black")):
         if not (trimap == kind).any():
-            raise SettingsError(f"trimap: got none of the {name}; wanted all of white, black and grey (transparent counts as grey)")
+            raise SettingsError(f"--trimap: got none of the {name}; wanted all of white, black and grey (transparent counts as grey)")
     if not (trimap == UNKNOWN).any():
-        raise SettingsError("trimap: got only black and white, wanted a grey band between them, which is what alpha is found in")
+        raise SettingsError("--trimap: got only black and white, wanted a grey band between them, which is what alpha is found in")
     return trimap
 
 
@@ -48,15 +48,15 @@ def parse_strokes(picture: Picture) -> Trimap:
     other = (strokes == UNKNOWN) & there & ~((rgb > _GREY[0]) & (rgb < _GREY[1])).all(axis=2)
     if other.mean() > _DRAWN_OVER:
         raise SettingsError(
-            f"strokes: {other.mean():.0%} of the picture is neither black, white nor mid grey, as if drawn over a photo; "
+            f"--strokes: {other.mean():.0%} of the picture is neither black, white nor mid grey, as if drawn over a photo; "
             "wanted strokes alone, on a transparent layer or on grey 128"
         )
     white, black = (bool((strokes == kind).any()) for kind in (FOREGROUND, BACKGROUND))
     if not white or not black:
         got = "no strokes" if not (white or black) else f"{'white' if white else 'black'} strokes only"
-        raise SettingsError(f"strokes: got {got}; wanted white ones on the foreground and black ones on the background")
+        raise SettingsError(f"--strokes: got {got}; wanted white ones on the foreground and black ones on the background")
     if not (strokes == UNKNOWN).any():
-        raise SettingsError("strokes: got black and white all over; wanted a rest that is transparent or grey 128 (or take --trimap)")
+        raise SettingsError("--strokes: got black and white all over; wanted a rest that is transparent or grey 128 (or take --trimap)")
     return strokes
 
 
@@ -65,7 +65,7 @@ def check_size(marks: Trimap, frame: Frame, *, what: str) -> None:
     if marks.shape != frame.size[::-1]:
         (width, height), (wide, high) = marks.shape[::-1], frame.size
         of = f" of {frame.label}" if frame.label else ""
-        raise SettingsError(f"{what}: got a picture of {width}x{height}, wanted {wide}x{high}, the size{of} as it is shown")
+        raise SettingsError(f"--{what}: got a picture of {width}x{height}, wanted {wide}x{high}, the size{of} as it is shown")
 
 
 def _sorted(rgb: Array, there: NDArray[np.bool_]) -> Trimap:

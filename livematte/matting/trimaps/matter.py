@@ -122,7 +122,7 @@ def _read(marks: Marks | None, parse: Callable[[Picture], Trimap]) -> Trimap | C
 def _used_up(what: str, served: str, frame: Frame) -> LivematteError:
     if frame.label and frame.label != served:
         return SettingsError(
-            f"{what}: got one picture, drawn for {served}, and {frame.label} is another; "
+            f"--{what}: got one picture, drawn for {served}, and {frame.label} is another; "
             f"try --{what} with a folder of pictures that are named after the stills"
         )
     return SourceError(
