@@ -105,6 +105,8 @@ def test_networks_of_installed_packages_are_told_from_files() -> None:
         ({"key": "green", "space": "hue"}, "--space goes with --threshold; got key"),
         ({"of_class": "person"}, "--class is for a segmentation network; rvm-mobilenetv3 has no classes"),
         ({"model": "torchvision:deeplabv3_resnet50"}, "torchvision:deeplabv3_resnet50 wants --weights FILE"),
+        ({"key": "green", "weights": "w.pth"}, "--weights is for a network by its name; key has no use for it"),
+        ({"trimap": "t.png", "weights": "w.pth"}, "--weights is for a network by its name; closed-form has no use for it"),
     ],
 )
 def test_what_does_not_go_together(given: dict[str, str], message: str) -> None:
@@ -240,6 +242,14 @@ def test_a_plate(tmp_path: Path, rvm_path: Path, capsys: Any) -> None:
     assert not (tmp_path / "x.png").exists()
 
 
+def test_a_plate_that_shows_the_person_is_none(tmp_path: Path, rvm_path: Path, capsys: Any) -> None:
+    scene = scenes.room_scene((640, 360), seed=2)
+    src = write(tmp_path / "a.png", scene.src)
+    told = well(capsys, src, "--plate", src, "--weights", rvm_path, "-o", tmp_path / "o.png")
+    assert told[0] == "the clean plate does not fit the picture (it shows the person too); matting without it"
+    assert off(tmp_path / "o.png", scene.pha) < 0.01
+
+
 def test_pictures_that_are_named_must_be_there(tmp_path: Path, capsys: Any) -> None:
     src = write(tmp_path / "a.png", np.zeros((32, 32, 3), np.float32))
     (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
@@ -293,5 +303,7 @@ def test_matters_of_the_library_take_what_the_command_line_takes(tmp_path: Path)
         livematte.Matter("key")
     with pytest.raises(LivematteError, match="unknown setting 'colour'"):
         livematte.Matter(colour="green")
-    with pytest.raises(SourceError):
-        livematte.Matter(plate=str(tmp_path / "no.png"))
+    with pytest.raises(SourceError, match=r"--plate: there is no .*no\.png; wanted a picture"):
+        livematte.Matter(plate=tmp_path / "no.png")
+    with pytest.raises(LivematteError, match=r"--plate: got '\[\[\[.{40,80}…', wanted a valid string"):
+        livematte.Matter(plate=np.zeros((300, 300, 3)))

@@ -17,6 +17,7 @@ from scenes import Scene, frame_of, room_scene
 
 from livematte.engines import open_engine
 from livematte.engines.graphs import open_graph
+from livematte.errors import EngineError
 from livematte.frame import Frame
 from livematte.matting.canvas import small_pha
 from livematte.matting.coefficients import foreground, from_alpha
@@ -154,6 +155,13 @@ def test_an_engine_without_state(bright: PictureEngine) -> None:
     np.testing.assert_allclose(small_pha(coef, src_sm), wanted, atol=1e-4)
     with pytest.raises(ValueError, match=r"wanted float32 \(3, h, w\)"):
         bright.run(src_sm[0], None)
+
+
+def test_numbers_that_are_none_are_an_error(bright: PictureEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As files in half precision give them: they must not become a picture."""
+    monkeypatch.setattr(bright._network, "_read", lambda output: np.full((64, 96), np.nan, np.float32))
+    with pytest.raises(EngineError, match=r"the network gives numbers that are none \(NaN\)"):
+        bright.run(np.zeros((3, 64, 96), np.float32), None)
 
 
 def test_what_a_network_is_nearly_sure_of_is_sure(tmp_path: Path) -> None:
