@@ -48,9 +48,12 @@ class Job:
             self.background = open_background(settings.background)
             stack.callback(close_background, self.background)
             self.sinks = _open_sinks(settings, self.source.info, stack)
-            prepared = prepare(Asked(settings, fetching=fetching, tell=tell, again=_again(settings), still=self.source.info.still))
+            closing = stack.enter_context(ExitStack())
+            again, still = _again(settings), self.source.info.still
+            prepared = prepare(Asked(settings, fetching=fetching, tell=tell, again=again, still=still, closing=closing))
+            if not still:
+                prepared.check_size(self.source.info.size)
             self.method = prepared.open()
-            stack.callback(self.method.close)
             self._stack = stack.pop_all()
         self.pipeline = Pipeline(
             self.source,
@@ -175,7 +178,8 @@ def _view_of(settings: Settings, output: str) -> str:
 
 def _again(settings: Settings) -> Callable[[], Source] | None:
     """Opens a clip once more, for what must see all of it first; None where it comes only once."""
-    if settings.input == "-" or is_url(settings.input):
+    special = os.path.exists(settings.input) and not (os.path.isfile(settings.input) or os.path.isdir(settings.input))
+    if settings.input == "-" or is_url(settings.input) or special:  # a named pipe, which gives what it has once
         return None
     return lambda: open_source(settings.input, cut=Cut(settings.start, settings.end, settings.frames))
 

@@ -57,16 +57,16 @@ class LiveJob:
             raise SettingsError(f"--on-demand is for cameras; got {shown(settings.input)}")
         names = outputs_of(settings)
         views = [_view_of(settings, name) for name in names]
-        prepared = prepare(Asked(settings, live=True, fetching=fetching, tell=tell))
         with ExitStack() as stack:
+            prepared = prepare(Asked(settings, live=True, fetching=fetching, tell=tell, closing=stack.enter_context(ExitStack())))
             self.controls = Controls(_live_of(settings, views, prepared.smooth), opaque="composite" in views, tell=tell)
             stack.callback(self.controls.close)
             source = _open_first(settings)
             if source is not None:
                 stack.callback(source.close)
             self.info = _info(settings, source.info if source else None)
+            prepared.check_size(self.info.size)
             exits = [self._exit(name, view, stack) for name, view in zip(names, views, strict=True)]
-            stack.callback(self._close_method)
             self.pipeline = LivePipeline(
                 partial(open_live_source, settings.input, wish=_wish(settings)),
                 partial(self._open_matter, prepared),
@@ -96,10 +96,6 @@ class LiveJob:
     def _open_matter(self, prepared: Prepared) -> Matter:
         self.method = prepared.open()
         return self.method.matter
-
-    def _close_method(self) -> None:
-        if self.method is not None:
-            self.method.close()
 
     def run(self, listen: Callable[[LiveReport], None] = lambda report: None) -> LiveReport:
         """Runs until it is stopped, or a file that is played ends; then writes the report file where the settings want one."""

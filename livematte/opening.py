@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from livematte import methods, weights
 from livematte.engines import Engine, load_libraries, open_engine
 from livematte.engines.graphs import SUFFIXES
 from livematte.errors import SettingsError, SourceError
-from livematte.frame import Frame
+from livematte.frame import Frame, Size
 from livematte.matting.base import Matter
 from livematte.matting.recurrent import RecurrentMatter
 from livematte.settings import DEFAULT_MODEL, Settings
@@ -35,13 +36,12 @@ class Opened:
     matter: Matter
     describe: str
     device: str = "cpu"
-    close: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
 class Asked:
     """What a method is opened for. live: for a camera. tell: hears what happens on the way. again: the clip's frames from the beginning;
-    None where they come only once. still: they are pictures, each by itself."""
+    None where they come only once. still: they are pictures, each by itself. closing: takes what is to be closed, as it is opened."""
 
     settings: Settings
     live: bool = False
@@ -49,6 +49,7 @@ class Asked:
     tell: Callable[[str], None] = lambda text: None
     again: Callable[[], Iterable[Frame]] | None = None
     still: bool = False
+    closing: ExitStack = field(default_factory=ExitStack)
 
     @property
     def running(self) -> dict[str, Any]:
@@ -58,10 +59,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Prepared:
-    """open: gives the method, in any thread. smooth: seconds over which its alpha is smoothed where nobody asks for another figure."""
+    """open: gives the method, in any thread. smooth: seconds over which its alpha is smoothed where nobody asks for another figure.
+    check_size: raises SettingsError for frames of a size that it cannot have."""
 
     open: Callable[[], Opened]
     smooth: float = 0.0
+    check_size: Callable[[Size], object] = lambda size: None
 
 
 Plate = Frame | Literal["live"] | None
@@ -105,7 +108,7 @@ def _by_network(asked: Asked, name: str) -> Prepared:
 
     def opened() -> Opened:
         ready = engine()
-        return Opened(name, make_matter(ready, asked.settings, live=asked.live), ready.describe, ready.device, ready.close)
+        return Opened(name, make_matter(ready, asked.settings, live=asked.live), ready.describe, ready.device)
 
     if engine.takes_plate:
         raise SettingsError(f"{name} looks at a picture and the plate behind it; give --plate PICTURE or --plate auto")
@@ -113,16 +116,21 @@ def _by_network(asked: Asked, name: str) -> Prepared:
 
 
 class _Engine:
-    """An engine that is opened when it is called, or was before."""
+    """An engine that is opened when it is called, or was before; closed with what else was asked for."""
 
-    def __init__(self, opening: Callable[[], Any], *, at_once: bool = True) -> None:
-        self._made = opening() if at_once else None
-        self._opening = opening
+    def __init__(self, asked: Asked, opening: Callable[[], Any], *, at_once: bool = True) -> None:
+        self._asked, self._opening = asked, opening
+        self._made = self._open() if at_once else None
         self.takes_plate: bool = getattr(self._made, "takes_plate", False)
         self.coarse: bool = getattr(self._made, "coarse", False)
 
     def __call__(self) -> Any:
-        return self._opening() if self._made is None else self._made
+        return self._open() if self._made is None else self._made
+
+    def _open(self) -> Any:
+        engine = self._opening()
+        self._asked.closing.callback(engine.close)
+        return engine
 
 
 def _engine(asked: Asked, name: str) -> _Engine:
@@ -131,23 +139,23 @@ def _engine(asked: Asked, name: str) -> _Engine:
         from livematte.matting.pictures.opened import open_installed
 
         assert asked.settings.weights is not None
-        return _Engine(partial(open_installed, name, asked.settings.weights, wanted=asked.settings.of_class, **asked.running))
+        return _Engine(asked, partial(open_installed, name, asked.settings.weights, wanted=asked.settings.of_class, **asked.running))
     path = weights.resolve(name, weights=asked.settings.weights, progress=asked.fetching)
     family = name if name in weights.MODELS else _family_of(path)
     if family.startswith("rvm-"):
         if asked.live:
             load_libraries(path, device=asked.settings.device, precision=asked.settings.precision, runtime=asked.settings.runtime)
-        return _Engine(partial(open_engine, path, **asked.running), at_once=False)
+        return _Engine(asked, partial(open_engine, path, **asked.running), at_once=False)
     from livematte.matting.pictures import opened
 
     if family.startswith("modnet"):
-        return _Engine(partial(opened.open_modnet, path, **asked.running))
+        return _Engine(asked, partial(opened.open_modnet, path, **asked.running))
     if family.startswith("bgm-"):
         from livematte.engines.plate_engine import PlateEngine
 
         settings = asked.settings
-        return _Engine(partial(PlateEngine, path, device=settings.device, precision=settings.precision, threads=settings.threads))
-    return _Engine(partial(opened.open_own, path, wanted=asked.settings.of_class, **asked.running))
+        return _Engine(asked, partial(PlateEngine, path, device=settings.device, precision=settings.precision, threads=settings.threads))
+    return _Engine(asked, partial(opened.open_own, path, wanted=asked.settings.of_class, **asked.running))
 
 
 def _family_of(path: Path) -> str:
@@ -207,7 +215,7 @@ def _sharpened(solver: str, coarse: Opened, asked: Asked) -> Opened:
 
 def _by_plate(asked: Asked) -> Prepared:
     from livematte.matting.plates.clean_plate import PlateMatter
-    from livematte.matting.plates.plate import plate_of_clip
+    from livematte.matting.plates.plate import check_plate, plate_of_clip
 
     settings = asked.settings
     network = None if settings.method == "plate" else _engine(asked, settings.method)
@@ -230,14 +238,11 @@ def _by_plate(asked: Asked) -> Prepared:
         matter = PlateMatter(taken, fallback=below.matter, engine=engine, tell=asked.tell)
         if engine is None:
             return replace(below, name="plate", matter=matter)
+        return Opened(settings.method, matter, engine.describe, engine.device)
 
-        def close() -> None:
-            engine.close()
-            below.close()
-
-        return Opened(settings.method, matter, engine.describe, engine.device, close)
-
-    return Prepared(opened)
+    if not isinstance(plate, Frame):
+        return Prepared(opened)
+    return Prepared(opened, check_size=partial(check_plate, plate))
 
 
 def _without_weights(settings: Settings) -> Settings:

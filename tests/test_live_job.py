@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from live_world import SIZE, Camera, Keyer, Screen, quicken, shows_room
 
@@ -109,6 +111,13 @@ def until_seen(screen: Screen, made: LiveJob, light: int = 200) -> Callable[[Liv
             made.pipeline.stop()
 
     return listen
+
+
+def test_a_plate_of_another_shape_is_found_while_it_opens(place: Place, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "plate.png"), np.zeros((SIZE[0], SIZE[0], 3), np.uint8))
+    with pytest.raises(SettingsError, match=rf"--plate: got a picture of {SIZE[0]}x{SIZE[0]}, wanted the shape of the frames"):
+        job(plate="plate.png", background="blur")
+    assert all(camera.closed for camera in place.cameras)
 
 
 # views and backgrounds

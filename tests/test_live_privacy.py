@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import live_world
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live_world import SIZE, Camera, Keyer, Screen, World, room_with_person, shows_room
+from live_world import ROOM, SIZE, Camera, Keyer, Screen, World, room_with_person, shows_room
 
 from livematte.errors import LivematteError, SinkError, SourceError
-from livematte.frame import Matte
+from livematte.frame import Frame, Matte
 from livematte.live import feed, matting, outlet, pipeline
 from livematte.live.controls import Live
 from livematte.live.outlet import Exit
+from livematte.matting.keying.keyer import KeyMatter
 
 
 @pytest.fixture(autouse=True)
@@ -149,3 +153,39 @@ def test_the_stand_in_is_the_background_with_nobody_in_it(background: str, luma:
     for _, frame in screen.frames:
         assert {int(v) for v in frame.planes[0].ravel()} <= set(luma)
         assert frame.pha is None or not frame.pha.any()
+
+
+def test_a_keyed_camera_that_loses_its_screen_shows_nothing_of_the_room() -> None:
+    """The room is as bright as the screen was, so nothing is a cut; and the screen comes back."""
+    size = (96, 64)
+    turned = threading.Event()
+
+    class Turns(Camera):
+        def _frame(self, event: Any) -> Frame:
+            shown = room_with_person(size, at=32)
+            screen = np.where(shown.planes[0] == ROOM, np.uint8(120), shown.planes[0])
+            behind = shown.planes[2] > 190
+            chroma = (np.where(behind, np.uint8(60), np.uint8(128)), np.where(behind, np.uint8(50), np.uint8(128)))
+            if turned.is_set():  # all of the picture is the room
+                screen, chroma = np.full_like(screen, 120), (np.full_like(chroma[0], 128), np.full_like(chroma[1], 240))
+            now = time.monotonic()
+            return replace(shown.with_planes((screen, *chroma)), captured=now, pts=round(now * 1000))
+
+    def keyer() -> KeyMatter:
+        return KeyMatter("green", strict=True)
+
+    screen = Screen()
+    exits = [Exit(screen, "composite", screen.again)]
+    with World(Turns, keyer, exits, canvas=size) as world:  # type: ignore[arg-type]
+
+        def shows_person() -> bool:
+            return bool(screen.frames) and bool((screen.frames[-1][1].planes[0] > 225).any())
+
+        world.until(shows_person)
+        turned.set()
+        world.until(lambda: any("no green screen found" in told for told in world.told))
+        time.sleep(0.1)
+        turned.clear()
+        count = len(screen.frames)
+        world.until(lambda: len(screen.frames) > count and shows_person())
+    assert not any(shows_room(frame) for _, frame in screen.frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import scenes
+import torch
 import written
 from commands import files, run, well
 from numpy.typing import NDArray
@@ -17,9 +19,11 @@ from numpy.typing import NDArray
 import livematte
 from livematte import weights
 from livematte.errors import LivematteError, SettingsError, SourceError
+from livematte.job import Job, _again
 from livematte.matting.trimaps import solvers
 from livematte.methods import METHODS, SOLVERS, check, is_installed_kind
 from livematte.metrics import mad
+from livematte.networks.bgm import BackgroundMatting
 from livematte.opening import Asked, prepare
 from livematte.settings import IMPLIES, make_settings
 from livematte.sinks import Encoding
@@ -279,6 +283,33 @@ def test_trimaps_are_not_for_live_jobs() -> None:
 def test_plate_auto_wants_a_clip_that_can_be_read_twice() -> None:
     with pytest.raises(SettingsError, match="--plate auto looks at the clip first, which this input allows only once"):
         prepare(Asked(make_settings(input="-", plate="auto")))
+
+
+def test_what_gives_its_frames_once_is_not_read_twice(tmp_path: Path) -> None:
+    clip = write(tmp_path / "a.png", np.zeros((32, 32, 3), np.float32))
+    os.mkfifo(tmp_path / "pipe.mkv")
+    again = [
+        _again(make_settings(input=str(name))) is None for name in (clip, tmp_path, "pattern", "-", "rtsp://h/x", tmp_path / "pipe.mkv")
+    ]
+    assert again == [False, False, False, True, True, True]
+
+
+def test_engines_are_closed_also_where_a_later_step_fails(tmp_path: Path, rvm_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two networks are opened, and then the clip never shows its room."""
+    closed = []
+    monkeypatch.setattr("livematte.engines.openvino_engine.OpenVinoEngine.close", lambda engine: closed.append("rvm"))
+    monkeypatch.setattr("livematte.engines.plate_engine.PlateEngine.close", lambda engine: closed.append("bgm"))
+    bgm = tmp_path / "bgm.pth"
+    torch.save(BackgroundMatting("mobilenetv2").state_dict(), bgm)
+    scene = scenes.room_scene(SIZE, seed=2)
+    clip = tmp_path / "a.mkv"
+    frames = [scenes.frame_of(np.roll(scene.src, 40 * i, axis=1), pts=i) for i in range(6)]
+    written.write(clip, frames, encoding=Encoding(codec="ffv1"))
+    monkeypatch.setenv("LIVEMATTE_CACHE", str(rvm_path.parent))
+    with pytest.raises(LivematteError, match="--plate auto"):
+        Job(make_settings(input=str(clip), outputs=(str(tmp_path / "o.mkv"),), model=str(bgm), plate="auto"))
+    assert sorted(closed) == ["bgm", "rvm"]
+    assert files(tmp_path).keys() == {"a.mkv", "bgm.pth"}
 
 
 def test_models_to_bring_are_told_where_they_are_published(capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,12 +44,13 @@ class Dressing:
     def run(self, matted: Channel[Matted], period: float) -> None:
         while True:
             item = matted.take(period)
-            if item is None and matted.ended:
-                return
+            ended = item is None and matted.ended
             look = self._controls.look
             self._controls.close_old(look)
             try:
-                if item is None:
+                if ended:
+                    self._show_last(look)
+                elif item is None:
                     self._move_stand_in(look)
                 else:
                     self._dress(item, look)
@@ -57,6 +58,8 @@ class Dressing:
                 self._board.clear()
                 known = isinstance(error, LivematteError)
                 self._tell_once(str(error) if known else f"a picture could not be made: {type(error).__name__}: {error}")
+            if ended:
+                return
 
     def _move_stand_in(self, look: Look) -> None:
         if not getattr(look.background, "moves", False) or self._board.newest() is not None or self._board.reason == NOBODY:
@@ -73,11 +76,20 @@ class Dressing:
         due = self._due(matted)
         if due is None:
             return
+        self._show(due, look, began)
+
+    def _show(self, due: Matted, look: Look, began: float) -> None:
         captured, matte = due
         frame, shaped = look.shaped(captured.frame, self._smooth(captured.frame, matte))
         views = {view: look.view(view, frame, shaped) for view in self._views}
         self._times.note("composite", time.perf_counter() - began)
         self._board.show(views, captured=captured.captured, epoch=captured.epoch)
+
+    def _show_last(self, look: Look) -> None:
+        """The frame that waited for a next one, of a clip that is at its end."""
+        held = None if self._delay is None else self._delay.flush()
+        if held is not None and held.tag.epoch == self._board.epoch:
+            self._show(Matted(held.tag, held.matte), look, time.perf_counter())
 
     def _begin(self, epoch: int) -> None:
         """Nothing is carried from one epoch to the next."""
