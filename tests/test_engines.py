@@ -161,6 +161,14 @@ def test_onnxruntime_says_what_it_runs() -> None:
 
 
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime", "torch"])
+def test_suffixes_may_be_in_capitals(rvm_path: Path, tmp_path: Path, runtime: str) -> None:
+    (tmp_path / "NET.ONNX").symlink_to(rvm_path)
+    engine = open_engine(tmp_path / "NET.ONNX", device="cpu", precision="fp32", runtime=runtime, threads=1)
+    assert engine.name == runtime
+    engine.close()
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime", "torch"])
 def test_another_networks_graph_is_refused(tmp_path: Path, runtime: str) -> None:
     conv = onnx.helper.make_node("Conv", ["src", "1", "2"], ["pha"])
     picture = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, 8, 8]) for name in ("src", "pha")]

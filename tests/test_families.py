@@ -72,6 +72,11 @@ def test_onnx_files(tmp_path: Path, inputs: tuple[str, ...], weight: str, channe
     assert family_of(onnx_file(tmp_path / "net.onnx", inputs=inputs, weight=weight, channels=channels)) == family
 
 
+def test_suffixes_may_be_in_capitals(tmp_path: Path) -> None:
+    assert family_of(onnx_file(tmp_path / "NET.ONNX", inputs=RVM_PORTS, weight="1000", channels=960)) == "rvm-mobilenetv3"
+    assert family_of(saved(tmp_path / "NET.PTH", RVM("mobilenetv3").state_dict())) == "rvm-mobilenetv3"
+
+
 def test_torchscript_is_known_unrun(tmp_path: Path) -> None:
     for name in ("net.pt", "net.pth"):
         with warnings.catch_warnings(action="ignore"):  # torch.jit is deprecated, and still how people share programs

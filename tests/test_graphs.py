@@ -143,9 +143,83 @@ def test_a_program_that_opens_files_is_refused_before_it_is_loaded(
     monkeypatch.chdir(tmp_path)
     path = script(Saving())
     monkeypatch.setattr(torch.jit, "load", lambda *args, **values: pytest.fail("it was loaded"))
-    with pytest.raises(WeightsError, match=r"net\.ts is refused: its program opens files \(torch\.save\)"):
+    with pytest.raises(WeightsError, match=r"net\.ts is refused: its program opens files \(save\)"):
         opened(path)
     assert not (tmp_path / "written.by.a.network").exists()
+
+
+class Nested(torch.nn.Module):
+    """Exported, its layers are got by names that are no words: getattr(self.layers, "0")."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Sequential(torch.nn.Conv2d(3, 1, 1)), torch.nn.Sigmoid())
+
+    def forward(self, src: torch.Tensor) -> torch.Tensor:
+        return self.layers(src)
+
+
+Members = dict[str, bytes]
+
+
+def rewritten(path: Path, change: Callable[[Members], list[tuple[str, bytes]]]) -> Path:
+    """The zip again, of the members that `change` makes of its own."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(path, "w") as archive:  # of names that come twice
+        for name, content in change(members):
+            archive.writestr(name, content)
+    return path
+
+
+def saying(program: bytes) -> Callable[[Members], list[tuple[str, bytes]]]:
+    return lambda members: [(name, program if name.endswith(".py") else content) for name, content in members.items()]
+
+
+def renamed(members: Members) -> list[tuple[str, bytes]]:
+    return [(name.replace(".py", ".PY"), content) for name, content in members.items()]
+
+
+def doubled(members: Members) -> list[tuple[str, bytes]]:
+    return [*members.items(), *((name.upper(), content) for name, content in members.items() if name.endswith(".py"))]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (saying(b"torch. save(x)"), r"opens files \(save\)"),
+        (saying(b"torch .save(x)"), r"opens files \(save\)"),
+        (saying(b"(torch # the name\n . \\\n save)(x)"), r"opens files \(save\)"),
+        (saying(b"ops.aten. save(x)"), r"opens files \(save\)"),
+        (saying(b"o = ops.aten\no.from_file(x)"), r"opens files \(from_file\)"),
+        (saying(b"getattr(torch, 'save')(x)"), r"opens files \(save\)"),
+        (saying(b'getattr(torch, "sa" "ve")(x)'), r"hides what it calls \(getattr\)"),
+        (saying(b'getattr(torch, "\\x73ave")(x)'), r"hides what it calls \(getattr\)"),
+        (renamed, r"opens files \(save\)"),
+        (doubled, "it holds two files of one name"),
+        (saying(b" " * ((64 << 20) + 1)), "its program is larger than 64 MB"),
+        (lambda members: [*members.items(), ("net/model.json", b"{}")], "is TorchScript of an old format"),
+    ],
+)
+def test_a_program_cannot_hide_that_it_opens_files(
+    script: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, change: Callable[[Members], list[tuple[str, bytes]]], message: str
+) -> None:
+    path = rewritten(script(Saving()), change)
+    monkeypatch.setattr(torch.jit, "load", lambda *args, **values: pytest.fail("it was loaded"))
+    with pytest.raises(WeightsError, match=message):
+        opened(path)
+
+
+def test_a_program_that_only_looks_so_runs(script: Callable[..., Path]) -> None:
+    """Layers by numbers; and traced, where one such name stands in another."""
+    net = Nested().eval()
+    path = script(net)
+    np.testing.assert_allclose(opened(path, runtime="torch").run([picture()])[0], exact(net, picture()), atol=1e-6)
+    with warnings.catch_warnings(action="ignore"):
+        torch.jit.trace(net, torch.from_numpy(picture())).save(str(path))  # type: ignore[no-untyped-call]
+    with zipfile.ZipFile(path) as archive:
+        assert any(b"getattr(" in archive.read(name) for name in archive.namelist())
+    np.testing.assert_allclose(opened(path, runtime="torch").run([picture()])[0], exact(net, picture()), atol=1e-6)
 
 
 class Planted:
@@ -179,6 +253,20 @@ def test_damaged_programs(net: Blur, script: Callable[..., Path], tmp_path: Path
     (tmp_path / "cut.ts").write_bytes(whole[:-300])
     with pytest.raises(WeightsError, match=r"cut\.ts is damaged"):
         opened(tmp_path / "cut.ts")
+    named = whole.replace(b"net/code/", b"net/\xff\xfe\xff\xfe/")  # no UTF-8, where the zip says that names are
+    (tmp_path / "named.ts").write_bytes(named)
+    with pytest.raises(WeightsError, match=r"named\.ts (is damaged|holds)"):
+        opened(tmp_path / "named.ts")
+    packed = tmp_path / "packed.ts"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("net/constants.pkl", b"")
+        archive.writestr("net/code/net.py", bytes(1000))
+    content = bytearray(packed.read_bytes())
+    at = content.index(b"net/code/net.py") + len("net/code/net.py")
+    content[at : at + 4] = b"\xff" * 4  # what zlib makes nothing of
+    packed.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"packed\.ts is damaged"):
+        opened(packed)
     (tmp_path / "net.tflite").write_bytes(b"TFL3" * 10)
     with pytest.raises(WeightsError, match=r"net\.tflite is damaged, or no \.tflite network"):
         opened(tmp_path / "net.tflite")

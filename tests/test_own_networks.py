@@ -15,7 +15,7 @@ from drawn_person import drawn_source
 from scenes import frame_of, room_scene
 
 from livematte.engines.graphs import open_graph
-from livematte.errors import EngineError, SettingsError, WeightsError
+from livematte.errors import SettingsError, WeightsError
 from livematte.matting.canvas import small_pha
 from livematte.matting.pictures.opened import open_own
 from livematte.matting.pictures.own import Recognised, recognise
@@ -324,7 +324,7 @@ def test_a_picture_that_the_network_does_not_take(tmp_path: Path) -> None:
     beside(path, "multiple = 96")
     engine = picture_engine(path)
     engine._network.wish = replace(engine._network.wish, multiple=1)
-    with pytest.raises(EngineError, match="the network does not take a picture of 48x40: "):
+    with pytest.raises(SettingsError, match="the network does not take a picture of 48x40: "):
         engine.run(drawn_source((48, 40)), None)
 
 

@@ -16,12 +16,12 @@ from hypothesis.extra import numpy as arrays
 from scenes import Scene, frame_of, room_scene
 
 from livematte.engines import open_engine
-from livematte.engines.graphs import open_graph
-from livematte.errors import EngineError
+from livematte.engines.graphs import Port, open_graph
+from livematte.errors import EngineError, WeightsError
 from livematte.frame import Frame
 from livematte.matting.canvas import small_pha
 from livematte.matting.coefficients import foreground, from_alpha
-from livematte.matting.pictures.network import Network, Wish, alpha_of
+from livematte.matting.pictures.network import Network, Ports, Wish, alpha_of
 from livematte.matting.pictures.opened import open_modnet
 from livematte.matting.pictures.picture import PictureEngine
 from livematte.matting.recurrent import RecurrentMatter
@@ -109,6 +109,26 @@ def test_sides_are_filled_up_to_multiples_and_what_comes_back_is_cut() -> None:
     assert given_.shape == wish.shape((50, 35)) == (1, 3, 64, 64)
     np.testing.assert_allclose(given_[0, :, :35, :50], src_sm * 2 - 1, atol=1e-6)
     np.testing.assert_array_equal(given_[0, :, 35:, :50], np.repeat(given_[0, :, 34:35, :50], 29, axis=1))
+
+
+def test_what_comes_back_smaller_is_not_squeezed() -> None:
+    """A network of half its input's size gives what its sides were filled up with, too."""
+
+    class Halving:
+        inputs = outputs = ()
+
+        def run(self, arrays: Any) -> list[np.ndarray]:
+            return [arrays[0][:, :1, ::2, ::2], arrays[0][:, :, ::2, ::2]]
+
+    graph: Any = Halving()
+    graph.inputs = (Port("src", (1, 3, None, None), "float32"),)
+    src_sm = np.zeros((3, 35, 50), np.float32)
+    src_sm[:, :, 20:], src_sm[:, 14:] = 1, 1  # filled up to 64x64, where an edge at 20 of 50 would come to lie at 15
+    seen = Network(graph, Wish(multiple=32), Ports(fgr=1)).see(src_sm)
+    assert seen.pha.shape == (35, 50)
+    assert np.abs(seen.pha - src_sm[0]).mean() < 0.03  # the edges themselves are less sharp
+    assert seen.fgr is not None
+    assert np.abs(seen.fgr - src_sm).mean() < 0.03
 
 
 def test_a_picture_is_laid_out_as_a_network_wants_it() -> None:
@@ -284,3 +304,9 @@ def test_modnet_runs_from_a_checkpoint_in_either_runtime(tmp_path: Path) -> None
     with torch.inference_mode():
         alone = net.eval()(torch.from_numpy(padded[None])).numpy()[0, 0, :, :100]
     np.testing.assert_allclose(phas[1], np.clip((alone - 0.01) / 0.98, 0, 1), atol=1e-4)
+
+
+def test_another_networks_onnx_is_no_modnet(tmp_path: Path) -> None:
+    path = small.brightness(tmp_path / "net.onnx")
+    with pytest.raises(WeightsError, match=r"net\.onnx holds another network; wanted MODNet\nTry --model .*net\.onnx"):
+        open_modnet(path, device="cpu", threads=1)

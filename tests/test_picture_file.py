@@ -261,6 +261,42 @@ def test_a_thumbnails_end_is_not_the_pictures(tmp_path: Path) -> None:
         read_picture(media.cut_off(tmp_path / "a.jpg", 0.8))
 
 
+def test_a_damaged_avif_is_an_error(tmp_path: Path) -> None:
+    """Of its container Pillow raises a RuntimeError when it opens it, of its samples when it loads them."""
+    whole = stored(tmp_path / "a.avif", picture("RGBA")).read_bytes()
+    samples_at = whole.index(b"mdat") + 4
+    loaded = whole[:samples_at] + bytes(len(whole) - samples_at)
+    opened = loaded.replace(b"pitm", b"pitn")
+    assert picture_file.header_of(loaded, "Avif") is not None
+    assert picture_file.header_of(opened, "Avif") is None
+    for name, damaged in (("opened.avif", opened), ("loaded.avif", loaded)):
+        (tmp_path / name).write_bytes(damaged)
+        with pytest.raises(SourceError, match=rf"{name} cannot be read: it is damaged"):
+            read_picture(tmp_path / name)
+
+
+def test_pillows_own_limit_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It refuses what is twice its limit, WebP when it opens it, TIFF when it loads it."""
+    paths = [
+        stored(tmp_path / "a.tif", picture("CMYK"), icc_profile=icc.printer_profile({0b1000: (54, 80, 67)})),
+        stored(tmp_path / "a.webp", picture()),
+    ]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", SIZE[0] * SIZE[1] // 3)
+    for path in paths:
+        assert read(path).size == SIZE
+    assert SIZE[0] * SIZE[1] // 3 == Image.MAX_IMAGE_PIXELS, "it is the whole process's"
+
+
+def test_a_picture_that_pillow_takes_for_a_bomb(tmp_path: Path) -> None:
+    """A GIF's picture may say that it is larger than all of the GIF, of which libav shows no more than that."""
+    data = bytearray(stored(tmp_path / "a.gif", picture().convert("P")).read_bytes())
+    at = data.index(b"\x2c\0\0\0\0" + SIZE[0].to_bytes(2, "little"))
+    data[at + 5 : at + 9] = b"\xff" * 4
+    assert picture_file.header_of(bytes(data), "Gif") is None
+    (tmp_path / "a.gif").write_bytes(data)
+    assert read(tmp_path / "a.gif").size == SIZE
+
+
 def test_no_picture(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.jpg").write_text("no picture")

@@ -3,8 +3,10 @@
 import os
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
+import media
 import pytest
 import torch
 from checkpoints import parallel
@@ -120,6 +122,44 @@ def test_truncated(tmp_path: Path, state: dict[str, torch.Tensor], kept: int) ->
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(WeightsError, match=r"net\.ckpt is damaged"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x80\x02.", b"\x80\x02K\x01b.", b"\x80\x02\x8a\x05\x01", b"\x80\x02X\x02", b"\x80\x02]K\x01s.", b"PK\x05\x06"]
+)
+def test_pickles_that_end_within_a_word(tmp_path: Path, content: bytes) -> None:
+    """PyTorch's reading of them ends in an IndexError, a struct.error, an EOFError."""
+    path = tmp_path / "net.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"net\.pth is damaged"):
+        read(path)
+
+
+@pytest.mark.parametrize("error", [zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no start")])
+def test_a_damaged_zip_is_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(path: Path) -> bool:
+        raise error
+
+    monkeypatch.setattr(zipfile, "is_zipfile", fail)
+    (tmp_path / "net.pth").write_bytes(b"PK\x03\x04")
+    with pytest.raises(WeightsError, match=r"net\.pth is damaged"):
+        read(tmp_path / "net.pth")
+
+
+def test_damage_is_told_in_a_few_words(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    torch.save(state, tmp_path / "net.pth")
+    path = media.cut_off(tmp_path / "net.pth", 0.7)
+    with pytest.raises(WeightsError) as caught:
+        read(path)
+    assert str(caught.value) == f"{path} is damaged or cut off, or no state dict of tensors; fetch or export it anew"
+
+
+def test_suffixes_may_be_in_capitals(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    torch.save(state, tmp_path / "NET.PTH")
+    assert same(read(tmp_path / "NET.PTH"), state)
+    stored = pytest.importorskip("safetensors.torch")
+    stored.save_file(state, tmp_path / "NET.SAFETENSORS")
+    assert same(read(tmp_path / "NET.SAFETENSORS"), state)
 
 
 def test_torchscript_is_no_state_dict(tmp_path: Path) -> None:

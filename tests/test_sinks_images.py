@@ -25,6 +25,7 @@ from livematte.frame import Frame
 from livematte.profiles import in_srgb
 from livematte.sinks import open_sink, sink_holds_alpha
 from livematte.sources import open_source
+from livematte.sources.picture_file import read_picture
 
 _DEPTH = {8: (np.uint8, 255), 10: (np.uint16, 65535), 16: (np.uint16, 65535)}
 
@@ -179,11 +180,29 @@ def test_a_jpeg_takes_no_alpha(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_webp_has_its_limits(tmp_path: Path) -> None:
-    sink = open_sink(tmp_path / "a.webp", like=like(still=True, frames=1))
-    sink.send(clip("gray", times=[0], size=(16384, 2))[0])
-    with pytest.raises(SinkError, match=r"WebP holds 16383 pixels a side, got 16384x2; write \.png or \.tif"):
+@pytest.mark.parametrize(
+    ("suffix", "kind", "largest"), [("webp", "WebP", 16383), ("jpg", "JPEG", 65500), ("JPEG", "JPEG", 65500), ("avif", "AVIF", 32768)]
+)
+def test_kinds_have_their_limits(tmp_path: Path, suffix: str, kind: str, largest: int) -> None:
+    sink = open_sink(tmp_path / f"a.{suffix}", like=like(still=True, frames=1))
+    sink.send(clip("gray", times=[0], size=(largest + 1, 2))[0])
+    with pytest.raises(SinkError, match=rf"{kind} holds {largest} pixels a side, got {largest + 1}x2; write \.png or \.tif"):
         sink.close()
+    assert list(tmp_path.iterdir()) == []
+    write(tmp_path / f"a.{suffix}", clip("gray", times=[0], size=(largest, 2)), still=True, frames=1)
+    assert read_picture(tmp_path / f"a.{suffix}")[0].size == (largest, 2)
+
+
+def test_what_the_encoder_refuses_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise RuntimeError("Failed to encode image: Invalid argument")
+
+    monkeypatch.setattr(Image.Image, "save", refuse)
+    sink = open_sink(tmp_path / "a.avif", like=like(still=True, frames=1))
+    sink.send(clip("gray", times=[0])[0])
+    with pytest.raises(SinkError, match=r"AVIF does not hold a picture of \d+x\d+ \(Failed to encode image"):
+        sink.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pictures_are_written_in_order_while_others_are_encoded(tmp_path: Path) -> None:

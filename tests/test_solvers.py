@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trimap_scenes import NAMES, marks, off, scene
 
-from livematte.errors import EngineError
+from livematte.errors import EngineError, SettingsError
 from livematte.matting.trimaps import solvers
 from livematte.matting.trimaps.matter import TrimapMatter
 from livematte.matting.trimaps.solvers import UNKNOWN
@@ -109,6 +109,23 @@ def test_nothing_is_told_on_standard_output(capfd: pytest.CaptureFixture[str]) -
     for name in NAMES:
         alpha_from_trimap(scene().src, marks(), name)
     assert capfd.readouterr().out == ""
+
+
+def test_giving_up_is_of_one_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other pictures of a folder are done."""
+    rgb, known = np.zeros((4, 4, 3), np.float32), np.full((4, 4), UNKNOWN, np.uint8)
+    known[0], known[3] = 0, 255
+    with pytest.raises(
+        SettingsError, match=r"no alpha was found for this trimap \(it is 4x4, less than this method looks at\); try another"
+    ):
+        solvers.solved(rgb, known, "large-kernel")
+
+    def fail(*args: object, **options: object) -> None:
+        raise ValueError("conjugate gradient descent did not converge")
+
+    monkeypatch.setattr(pymatting, "cg", fail)
+    with pytest.raises(SettingsError, match=r"no alpha was found for this trimap \(conjugate gradient"):
+        solvers.solved(scene().src, marks(), "closed-form")
 
 
 # the packages

@@ -1,8 +1,8 @@
 """Graphs of torch: modules built here, and TorchScript programs from a file; run by torch, or by OpenVINO as it reads them.
 
 A TorchScript file is a program, in a language that cannot call Python. It has operators for files, though, which a network has no use
-for: a program that names one is refused before it is loaded, for loading runs parts of it. Tensors in it are read without Python's
-pickle. No more is promised: TorchScript files are for people who know where they are from.
+for: a program that names one, or that hides what it names, is refused before it is loaded, for loading runs parts of it. Tensors in it
+are read without Python's pickle. No more is promised: TorchScript files are for people who know where they are from.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ from livematte.engines.graphs import PICTURE, AnyShape, Array, Graph, Port, Shap
 from livematte.engines.torch_engine import DTYPES, pick_device, pick_precision
 from livematte.errors import EngineError, WeightsError
 
-_FILE_OPERATORS = re.compile(rb"\b(?:torch|ops\.\w+)\.(save|from_file|load_tensor)\b")
+# The word alone tells: before it may stand spaces, comments, ends of lines, and whatever name a program gives to `torch`. getattr takes
+# a name in pieces, too, or with letters as numbers, as no exported program has it.
+_FILE_OPERATORS = re.compile(rb"\b(save|from_file|load_tensor)\b")
+_PLAIN_GETATTR = re.compile(rb"\bgetattr\([\w.()]{1,999}, \"[^\"\\\n]{1,999}\"\)")
+_DEEPEST = 50  # of layers in layers, each got out of the one before
+_MOST_CODE = 64 << 20  # bytes; that of a large network has one
 _TRIED = (256, 512)  # sides of the pictures with which a network is tried, to see what comes out
 _log = logging.getLogger(__name__)
 
@@ -162,15 +167,42 @@ def _check_program(path: Path) -> None:
     """Reads the program's text, and runs nothing."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.namelist()
-            program = [archive.read(name) for name in members if name.endswith(".py")]
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+            members = archive.infolist()
+            fault = _fault_of(members)
+            # Names are compared as torch does, for which .PY is .py.
+            program = [] if fault else [archive.read(member) for member in members if member.filename.lower().endswith(".py")]
+    except Exception as error:  # whatever a damaged zip makes Python raise
         raise WeightsError(f"{path} is damaged, or no TorchScript ({error}); wanted a network saved by torch.jit.save, or .onnx") from error
-    if not any(name.endswith("/constants.pkl") for name in members):
-        raise WeightsError(f"{path} holds no program, at the most tensors; wanted a network saved by torch.jit.save, or .onnx")
+    if fault:
+        raise WeightsError(f"{path} {fault}; wanted a network saved by torch.jit.save, or .onnx")
     for text in program:
         if found := _FILE_OPERATORS.search(text):
-            raise WeightsError(f"{path} is refused: its program opens files ({found[0].decode()}), for which a network has no use")
+            raise WeightsError(f"{path} is refused: its program opens files ({found[1].decode()}), for which a network has no use")
+        if b"getattr" in _without_plain_getattr(text):
+            raise WeightsError(f"{path} is refused: its program hides what it calls (getattr), for which a network has no use")
+
+
+def _without_plain_getattr(text: bytes) -> bytes:
+    """One may stand in another."""
+    for _ in range(_DEEPEST):
+        text, found = _PLAIN_GETATTR.subn(b"_", text)
+        if not found:
+            break
+    return text
+
+
+def _fault_of(members: Sequence[zipfile.ZipInfo]) -> str:
+    """What is wrong with a zip of a program, before any of it is unpacked; "" for nothing."""
+    names = [member.filename.lower() for member in members]
+    if not any(name.endswith("/constants.pkl") for name in names):
+        return "holds no program, at the most tensors"
+    if any(name.endswith("/model.json") for name in names):
+        return "is TorchScript of an old format, whose program may lie anywhere in it"
+    if len(set(names)) < len(names):
+        return "is refused: it holds two files of one name"
+    if sum(member.file_size for name, member in zip(names, members, strict=True) if name.endswith(".py")) > _MOST_CODE:
+        return f"is refused: its program is larger than {_MOST_CODE >> 20} MB"
+    return ""
 
 
 def _ports(module: Any) -> tuple[Port, ...]:

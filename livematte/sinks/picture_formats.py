@@ -16,14 +16,24 @@ from livematte.sinks import pixels
 # zlib's quickest, and rows as differences to those above: half the time of OpenCV's own choice, for a fourteenth more bytes.
 _DEFLATE = 1
 _JPEG_QUALITY, _WEBP_QUALITY, _AVIF_QUALITY = 95, 90, 80  # each hard to tell from the original
-_LARGEST_WEBP = 16383  # a side's pixels
+# A side's pixels, of the kinds that end below what a Frame may have; AVIF's is what libavif reads again.
+_LARGEST = {
+    ".jpg": ("JPEG", 65500),
+    ".jpeg": ("JPEG", 65500),
+    ".webp": ("WebP", 16383),
+    ".avif": ("AVIF", 32768),
+}
 
 
 def encode(frame: Frame, suffix: str) -> bytes:
     """A frame as the file of that name's kind, such as ".png". SinkError where that cannot hold it.
 
     Straight R'G'B'A, or R'G'B' where it is opaque. PNG and TIFF have 16 bits a channel where the frame has more than 8."""
-    return _ENCODERS[suffix.lower()](frame)
+    suffix = suffix.lower()
+    name, largest = _LARGEST.get(suffix, ("", None))
+    if largest is not None and max(frame.size) > largest:
+        raise SinkError(f"{name} holds {largest} pixels a side, got {'x'.join(map(str, frame.size))}; write .png or .tif")
+    return _ENCODERS[suffix](frame)
 
 
 def encode_png(frame: Frame) -> bytes:
@@ -45,8 +55,6 @@ def _encode_jpeg(frame: Frame) -> bytes:
 def _encode_webp(frame: Frame) -> bytes:
     import cv2
 
-    if max(frame.size) > _LARGEST_WEBP:
-        raise SinkError(f"WebP holds {_LARGEST_WEBP} pixels a side, got {'x'.join(map(str, frame.size))}; write .png or .tif")
     return _by_opencv(frame, ".webp", pixels.rgba(frame, bits=8), [cv2.IMWRITE_WEBP_QUALITY, _WEBP_QUALITY])
 
 
@@ -55,7 +63,11 @@ def _encode_avif(frame: Frame) -> bytes:
 
     file = io.BytesIO()
     options: dict[str, Any] = {} if frame.profile is None else {"icc_profile": frame.profile}
-    Image.fromarray(pixels.rgba(frame, bits=8)).save(file, "AVIF", quality=_AVIF_QUALITY, subsampling="4:4:4", **options)
+    picture = Image.fromarray(pixels.rgba(frame, bits=8))
+    try:
+        picture.save(file, "AVIF", quality=_AVIF_QUALITY, subsampling="4:4:4", **options)
+    except RuntimeError as error:
+        raise SinkError(f"AVIF does not hold a picture of {'x'.join(map(str, frame.size))} ({error}); write .png or .tif") from error
     return file.getvalue()
 
 

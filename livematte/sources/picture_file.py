@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +30,9 @@ _STARTS = {_JPEG: b"\xff\xd8\xff", _PNG: b"\x89PNG", _GIF: b"GIF8", "Bmp": b"BM"
 _BY_PILLOW = ("CMYK", "LAB")  # modes that libav reads without a profile, or not at all
 _ASSOCIATED = 1  # TIFF's ExtraSamples of colours that alpha is multiplied into
 _EXTRA_SAMPLES = 338
+# What Pillow raises of damaged files: its AVIF a RuntimeError, its WebP an EOFError.
+_DAMAGE = (SyntaxError, OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, EOFError, struct.error)
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Header(NamedTuple):
@@ -103,16 +109,31 @@ def header_of(data: bytes, kind: str) -> Header | None:
         return None
     from importlib import import_module
 
-    # Image.open would warn of, and refuse, pictures from 89 megapixels on, which phones take.
+    from PIL import Image
+
     module = import_module(f"PIL.{kind}ImagePlugin")
     try:
-        with warnings.catch_warnings():
+        with _up_to_our_largest(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what it can do without
             picture = getattr(module, f"{kind}ImageFile")(io.BytesIO(data), "")
-        animated = kind != _TIFF and bool(getattr(picture, "is_animated", False))
-    except (SyntaxError, OSError, ValueError, KeyError, IndexError, TypeError, struct.error):
+            animated = kind != _TIFF and bool(getattr(picture, "is_animated", False))
+    except (*_DAMAGE, Image.DecompressionBombError):
         return None
     return Header(kind, picture, animated)
+
+
+@contextmanager
+def _up_to_our_largest() -> Iterator[None]:
+    """Pillow warns of pictures from 89 megapixels on, and refuses those from 179 on, some when they are opened, others when they are
+    loaded; phones take both. Its limit is one for the process, and is its own again afterwards."""
+    from PIL import Image
+
+    with _ONE_AT_A_TIME:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, LARGEST * 1_000_000
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def _read(data: bytes, kind: str, path: Path) -> tuple[Frame, tuple[str, ...]]:
@@ -174,12 +195,13 @@ def _by_libav(data: bytes, path: Path) -> Frame:
 
 def _by_pillow(header: Header, path: Path, *, instead_of: SourceError | None = None) -> tuple[Frame, tuple[str, ...]]:
     """Upright, as R'G'B' or grey of 8 bits; instead_of: libav's error, where it has tried."""
-    from PIL import ImageOps
+    from PIL import Image, ImageOps
 
     try:
-        header.picture.load()
+        with _up_to_our_largest():
+            header.picture.load()
         picture = ImageOps.exif_transpose(header.picture)
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
+    except (*_DAMAGE, Image.DecompressionBombError) as error:
         why = str(error) or type(error).__name__
         raise SourceError(f"{path} cannot be read: it is damaged or not whole ({why})") from (instead_of or error)
     if picture.mode in ("I", "F"):

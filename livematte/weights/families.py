@@ -28,11 +28,12 @@ def family_of(path: Path) -> str:
     WeightsError: absent, damaged, with code in it, or a network that is not known; the message has the first names found."""
     if not path.is_file():
         raise WeightsError(f"no weights at {path}; wanted an .onnx file, or a {', '.join(STATE_SUFFIXES)} one")
-    if path.suffix == ".onnx":
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
         return _onnx_family(path)
-    if path.suffix not in STATE_SUFFIXES:
+    if suffix not in STATE_SUFFIXES:
         raise WeightsError(f"cannot tell what {path} holds; wanted an .onnx file, or a {', '.join(STATE_SUFFIXES)} one")
-    if path.suffix != ".safetensors" and is_torchscript(path):
+    if suffix != ".safetensors" and is_torchscript(path):
         return "torchscript"
     return _state_family(path, read_state(path).keys())
 

@@ -50,7 +50,7 @@ def read_state(path: Path) -> "dict[str, Tensor]":
     """The file's tensors by their names, unwrapped, floats as float32 on the CPU. WeightsError as for `published`."""
     if not path.is_file():
         raise WeightsError(f"no weights at {path}; wanted a {', '.join(STATE_SUFFIXES)} file")
-    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    state = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else _read_pickle(path)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     _check_tensors(path, state)
@@ -60,12 +60,12 @@ def read_state(path: Path) -> "dict[str, Tensor]":
 
 def is_torchscript(path: Path) -> bool:
     """Whether the file is a program saved by torch.jit: a zip with code beside its tensors."""
-    if not zipfile.is_zipfile(path):
-        return False
     try:
+        if not zipfile.is_zipfile(path):
+            return False
         with zipfile.ZipFile(path) as archive:
             return any(member.endswith("/constants.pkl") or "/code/" in member for member in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except Exception:  # noqa: BLE001 - whatever a damaged zip makes Python raise: what it is then, who reads it tells
         return False
 
 
@@ -79,9 +79,10 @@ def _read_pickle(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise WeightsError(f"{path} is damaged, or has code in it and is refused; wanted a state dict of tensors") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise WeightsError(f"{path} is damaged or no state dict ({reason}); wanted a state dict of tensors") from error
+    except PermissionError as error:
+        raise WeightsError(f"{path} may not be read: {error.strerror}; check its permissions") from error
+    except Exception as error:  # whatever the reading of a damaged pickle makes PyTorch raise, in words for its developers
+        raise WeightsError(f"{path} is damaged or cut off, or no state dict of tensors; fetch or export it anew") from error
 
 
 def _read_safetensors(path: Path) -> Any:

@@ -35,9 +35,10 @@ def arrays(path: Path) -> Arrays:
     out. WeightsError: absent, damaged, of another network, or with code in it."""
     if not path.is_file():
         raise WeightsError(f"no weights at {path}; wanted an .onnx or .pth file")
-    if path.suffix == ".onnx":
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
         return _from_onnx(path)
-    if path.suffix in STATE_SUFFIXES:
+    if suffix in STATE_SUFFIXES:
         return _from_state(path)
     raise WeightsError(f"cannot read weights from {path}; wanted an .onnx or .pth file")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte.engines.graphs import Graph
-from livematte.errors import EngineError
+from livematte.errors import EngineError, SettingsError
 from livematte.frame import Size
 
 Array = NDArray[np.float32]
@@ -99,12 +99,12 @@ class Network:
     def see(self, src_sm: Array, *, bgr_sm: Array | None = None, states: States | None = None) -> Seen:
         """src_sm, bgr_sm: (3, h, w) float32 in [0, 1]. states: None starts, else those of the picture before, of the same size.
 
-        EngineError: the network fails with it."""
+        SettingsError: the network does not take a picture of that size. EngineError: it gives no numbers."""
         size = (src_sm.shape[2], src_sm.shape[1])
         try:
             results = self.graph.run(self._given(src_sm, bgr_sm, states))
         except ValueError as error:  # a picture of ours is as it should be: the network is told wrong, or made for other sizes
-            raise EngineError(f"the network does not take a picture of {size[0]}x{size[1]}: {error}") from error
+            raise SettingsError(f"the network does not take a picture of {size[0]}x{size[1]}: {error}") from error
         pha = self._own_size(self._read(results[self.ports.pha]), size)
         if not np.isfinite(pha).all():
             raise EngineError("the network gives numbers that are none (NaN); a file in half precision may need one in fp32")
@@ -162,8 +162,11 @@ class Network:
 
     def _own_size(self, picture: Array, size: Size) -> Array:
         """(h, w) or (h, w, C) as the network saw it, at the picture's own size."""
-        if self.wish.size or picture.shape[1::-1] != self.wish.inner(size):
+        if self.wish.size:
             return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR))
+        inner = self.wish.inner(size)  # with what its sides were filled up with, which a smaller output has too
+        if picture.shape[1::-1] != inner:
+            picture = np.asarray(cv2.resize(picture, inner, interpolation=cv2.INTER_LINEAR))
         return picture[: size[1], : size[0]]
 
 

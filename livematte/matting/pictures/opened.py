@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from livematte.engines.graphs import open_graph
-from livematte.errors import SettingsError
+from livematte.errors import SettingsError, WeightsError
 from livematte.matting.pictures.network import Network, Wish
 from livematte.matting.pictures.own import Recognised, recognise
 from livematte.matting.pictures.picture import OwnPlateEngine, PictureEngine
 from livematte.matting.pictures.segment import LEVELS, Scores, chosen_classes
 from livematte.matting.pictures.sidecar import read_sidecar
 from livematte.networks import modnet_input
+from livematte.weights.families import family_of
 
 
 def open_modnet(
@@ -20,6 +21,10 @@ def open_modnet(
     """path: the author's checkpoint, or an ONNX export of it. Errors as of open_graph; WeightsError for another network's file."""
     wish = Wish(modnet_input.MEAN, modnet_input.STD, multiple=modnet_input.MULTIPLE, usual=modnet_input.network_size)
     if path.suffix.lower() == ".onnx":
+        if (family := family_of(path)) != "modnet":
+            raise WeightsError(
+                f"{path} holds another network{'' if family == 'onnx' else f' ({family})'}; wanted MODNet\nTry --model {path}"
+            )
         graph = open_graph(path, device=device, precision=precision, runtime=runtime, threads=threads)
     else:
         from livematte.networks.modnet import MODNet

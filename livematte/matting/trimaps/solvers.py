@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.errors import EngineError
+from livematte.errors import EngineError, SettingsError
 
 Array = NDArray[np.float32]
 Trimap = NDArray[np.uint8]
@@ -60,7 +60,8 @@ def solved(rgb: Array, trimap: Trimap, method: str, *, prior: Array | None = Non
 
     rgb: (H, W, 3) float32 in [0, 1]. trimap: with some of each kind. prior: (H, W), what alpha is near to, not a
     number where that is not known; only closed-form heeds it.
-    EngineError where the method's package is not here or gives up."""
+    EngineError where the method's package is not here; SettingsError where it gives up on this picture, from which nothing follows for
+    the next."""
     with _ONE_AT_A_TIME:
         pha = METHODS[method].solve(np.clip(rgb, 0, 1), trimap, prior)
     return kept(np.asarray(pha, np.float32), trimap)
@@ -209,8 +210,8 @@ def _factors(matrix: Any) -> Any:
         return load_pymatting().ichol(matrix, discard_threshold=_DISCARD, max_nnz=4 * matrix.nnz + 1000)
 
 
-def _gave_up(error: ValueError) -> EngineError:
-    return EngineError(f"no alpha was found for this trimap ({error}); try another method, or a trimap with less of it unknown")
+def _gave_up(error: ValueError) -> SettingsError:
+    return SettingsError(f"no alpha was found for this trimap ({error}); try another method, or a trimap with less of it unknown")
 
 
 def _information_flow(rgb: Array, trimap: Trimap, prior: Array | None) -> NDArray[Any]:
