@@ -12,6 +12,7 @@ from scenes import Scene, composed, frame_of, room_scene
 
 from livematte.frame import Frame, Matte
 from livematte.matting.plates.difference import Behind, behind, difference, small_size
+from livematte.matting.plates.evidence import of_people, what_differs
 from livematte.metrics import grad, mad
 
 Array = NDArray[np.float32]
@@ -110,6 +111,79 @@ def test_a_hand_that_the_network_misses_comes_back() -> None:
 def test_somebody_in_a_picture_on_the_wall_is_none() -> None:
     s = scene()
     assert not matted(s, plate=plate_of(s.src)).pha.any()
+
+
+def test_somebody_who_is_like_the_plate_does_not_flicker() -> None:
+    """Of whom less and less differs fades away; the smallest share that differs is one row of many, and changes alpha by its part of a
+    ramp that is 0.04 of the body wide."""
+    s = scene()
+    rows = np.arange(SIZE[1])[:, None, None]
+    shown = []
+    for differing in range(0, 32, 2):
+        plate = np.where(rows < SIZE[1] - differing, s.src, s.bgr)
+        shown.append(matted(s, plate=plate_of(plate)).pha[:300].mean())
+    steps = np.diff(shown)
+    assert shown[0] == 0
+    assert shown[-1] > 0.9 * coarse(s.pha)[:300].mean()
+    assert steps.min() > -0.01 * shown[-1]
+    two_rows = 2 * (s.pha[-10:] > 0).sum(axis=1).mean() / (s.pha > 0).sum()
+    assert steps.max() < 1.5 * two_rows / 0.04 * shown[-1]  # a pixel may differ more or less; a step would be all of it
+    assert two_rows < 0.02
+
+
+def test_a_patch_that_is_partly_a_persons_is_partly_shown() -> None:
+    """A bar beside the body, which is longer and longer: a hand becomes a thing that stands there, and not at once."""
+    prior, plate = np.zeros((100, 200), np.float32), np.zeros((100, 200), np.float32)
+    prior[:, :80] = 1
+    shares = []
+    for length in range(6, 30):
+        differs = plate.copy()
+        differs[40:60, 80 : 80 + length] = 1
+        missed, strange = what_differs(prior, differs, 1.0)
+        assert not (missed[strange] > 0).any()
+        shares.append(missed.max())
+    assert shares[0] == 1
+    assert shares[-1] == 0
+    assert np.diff(shares).max() <= 0
+    assert np.diff(shares).min() > -0.6  # a pixel more is 0.05 of the patch, of 0.1 of the ramp; a step would be 1
+
+
+def test_whom_the_network_hardly_sees_is_hardly_shown() -> None:
+    pha = np.zeros((40, 80), np.float32)
+    pha[10:30, 10:30] = pha[10:30, 50:70] = 1
+    prior = 0.9 * pha
+    seen = []
+    for level in np.linspace(0.38, 0.5, 25, dtype=np.float32):
+        prior[10:30, 50:70] = level
+        found = of_people(pha, prior)
+        np.testing.assert_array_equal(found[:, :40], pha[:, :40])
+        seen.append(found[20, 60])
+    assert (seen[0], seen[-1]) == (0, 1)
+    prior[10:30, 50:70] = 0
+    prior[12, 52:55] = 1  # three pixels of nine
+    assert of_people(pha, prior)[20, 60] == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(("seed", "left"), [(1, 0), (4, 2)])
+def test_skin_like_the_wall_has_no_pinholes(seed: int, left: int) -> None:
+    """A wall of skin's and a shirt's colours: where both are alike the plate sees through the person, by a few pixels at a time: by 5 and
+    176 such holes. left: the ends of a longer one, which may be a gap."""
+    s = room_scene(SIZE, seed=seed, step=3)
+    tones = cv2.resize(np.random.default_rng(seed).uniform(0.7, 1.3, (18, 32)).astype(np.float32), SIZE, interpolation=cv2.INTER_CUBIC)
+    wall = np.clip(tones[..., None] * np.float32([0.55, 0.4, 0.2]), 0, 1)
+    pha = matted(s, src=composed(s.fgr, wall, s.pha), plate=plate_of(wall)).pha
+    inside = cv2.erode(s.pha, np.ones((25, 25))) == 1
+    _, _, stats, _ = cv2.connectedComponentsWithStats(((pha < 0.98) & inside).view(np.uint8), connectivity=8)
+    assert (stats[1:, cv2.CC_STAT_AREA] <= 9).sum() <= left
+
+
+def test_a_gap_that_the_network_does_not_see_is_no_pinhole() -> None:
+    """Between arm and body. As the person's colour is taken from it too, it comes out half open; it must not be filled."""
+    s = scene(2)
+    gap = np.zeros_like(s.pha)
+    gap[260:330, 330:340] = 1
+    found = matted(s, src=composed(s.fgr, s.bgr, s.pha * (1 - gap)), prior=coarse(s.pha)).pha
+    assert found[265:325, 331:339].mean() < 0.4
 
 
 def test_a_shadow_is_none_of_the_person() -> None:

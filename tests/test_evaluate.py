@@ -14,6 +14,7 @@ import written
 from commands import run
 from numpy.typing import NDArray
 
+from livematte.errors import SourceError
 from livematte.evaluate.flow import warping
 from livematte.evaluate.measuring import NAMES, Measured, measure, of_frame
 from livematte.evaluate.pairs import Pair, pairs
@@ -119,6 +120,43 @@ def test_a_picture_of_alpha_is_alpha(name: str) -> None:
     np.testing.assert_allclose(alpha_of(Frame(frame.planes, frame.format)), pha, atol=0.004)  # half a level of limited range is 0.0023
 
 
+def cutouts(folder: Path, phas: list[Floats], rgb: tuple[int, int, int] = (40, 90, 200)) -> Path:
+    """Of one colour, as PNGs with alpha."""
+    folder.mkdir()
+    for index, pha in enumerate(phas):
+        colours = np.broadcast_to(np.uint8(rgb[::-1]), (*pha.shape, 3))
+        cv2.imwrite(str(folder / f"{index:04d}.png"), np.dstack([colours, np.rint(pha * 255).astype(np.uint8)]))
+    return folder
+
+
+@pytest.mark.parametrize("opaque", [0, 2], ids=["first", "later"])
+@pytest.mark.parametrize("rgb", [(40, 90, 200), (90, 90, 90)], ids=["coloured", "grey"])
+def test_opaque_cutouts_have_alpha_1(tmp_path: Path, opaque: int, rgb: tuple[int, int, int]) -> None:
+    """Their alpha is not kept by the reader; without it they are no pictures of alpha. A grey one that comes first may be one."""
+    phas = alphas()
+    phas[opaque] = np.ones_like(phas[0])
+    one, two = cutouts(tmp_path / "a", phas, rgb), pictures(tmp_path / "b", phas)
+    (result,) = measure([Pair("x", one, two)], names=("MAD",), workers=1)
+    expected = 1000 * (1 - 90 / 255) if opaque == 0 and rgb == (90, 90, 90) else 0
+    assert [values["MAD"] for values in result.values] == pytest.approx([expected if i == opaque else 0 for i in range(4)], abs=1e-3)
+
+
+def test_opaque_cutouts_have_a_foreground(tmp_path: Path) -> None:
+    phas = [np.ones(SIZE[::-1], np.float32), alphas()[0]]
+    pair = Pair("x", cutouts(tmp_path / "a", phas), cutouts(tmp_path / "b", phas, (40, 90, 149)))
+    (result,) = measure([pair], names=("MAD", "fgr MAD"), workers=1)
+    assert [values["MAD"] for values in result.values] == [0, 0]
+    assert result.means["fgr MAD"] == pytest.approx(1000 * 51 / 255 / 3, rel=1e-4)
+
+
+def test_a_compressed_picture_of_alpha_is_no_cutout(tmp_path: Path) -> None:
+    pha = cv2.GaussianBlur(alphas()[0], (0, 0), 4)
+    (tmp_path / "a").mkdir()
+    cv2.imwrite(str(tmp_path / "a" / "0000.jpg"), cv2.merge([np.rint(pha * 255).astype(np.uint8)] * 3), [cv2.IMWRITE_JPEG_QUALITY, 60])
+    (only,) = moments(Pair("x", tmp_path / "a", pictures(tmp_path / "b", [pha])))
+    assert np.abs(only.pha - only.true).mean() < 0.01  # what the compression takes
+
+
 # -- what is compared with what
 
 
@@ -188,6 +226,17 @@ def test_csv_plot_and_the_worst_frame(tmp_path: Path, capsys: Any) -> None:
     assert run(capsys, "evaluate", pred, true, *options, "-y").code == 0
 
 
+def test_the_worst_frame_is_found_whatever_is_measured(tmp_path: Path, capsys: Any) -> None:
+    phas = alphas()
+    phas[2] = 1 - phas[2]
+    pred, true = pictures(tmp_path / "p", phas), pictures(tmp_path / "t", alphas())
+    got = run(capsys, "evaluate", pred, true, "--measures", "MSE", "--worst", tmp_path / "w.png")
+    assert (got.code, got.out[0].split()) == (0, ["|", "clip", "|", "frames", "|", "MAD", "|", "MSE", "|"])
+    drawn = cv2.imread(str(tmp_path / "w.png"))
+    assert drawn is not None
+    np.testing.assert_array_equal(drawn[:, :96, 0], np.rint(phas[2] * 255))
+
+
 def test_the_error_is_red_where_alpha_is_too_high() -> None:
     phas = alphas(1, right=4)[0], alphas(1)[0]
     picture = error_picture(moment(0, *phas))
@@ -230,6 +279,20 @@ def test_missing_things_are_named(tmp_path: Path, capsys: Any) -> None:
         got = run(capsys, "evaluate", *arguments)
         assert (got.code, got.out) == (code, []), arguments
         assert got.err[-1 if code == 1 else 0].startswith(f"livematte: {message}"), got.err
+
+
+@pytest.mark.parametrize("side", ["fgr", "true_fgr"])
+def test_foregrounds_are_as_many_and_as_large_as_alphas(tmp_path: Path, side: str) -> None:
+    paths = {name: pictures(tmp_path / name, alphas()) for name in ("pha", "true", "fgr", "true_fgr")}
+    wrong = {
+        "few": (alphas(3), rf"{side}_few ends after 3 frames, .*pha goes on; wanted as many of each"),
+        "many": (alphas(5), r"pha ends after 4 frames, .*_many goes on"),
+        "small": ([pha[:32] for pha in alphas()], rf"frame 0 of .*{side}_small is 96x32, of .*true 96x64; wanted one size"),
+    }
+    for name, (phas, message) in wrong.items():
+        pair = Pair("x", **(paths | {side: pictures(tmp_path / f"{side}_{name}", phas)}))
+        with pytest.raises(SourceError, match=message):
+            measure([pair], workers=1)
 
 
 def test_an_empty_tree_is_named(tmp_path: Path, capsys: Any) -> None:

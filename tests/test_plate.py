@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 
@@ -117,6 +118,22 @@ def test_a_clip_without_pictures() -> None:
         plate_of_clip(lambda: [], Network([]))
 
 
+@pytest.mark.parametrize("count", [16, 0])
+def test_the_clip_is_closed_again(count: int) -> None:
+    phas = walk(16)[:count]
+
+    class Clip(list[Frame]):
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    clip = Clip(filmed(pha, i) for i, pha in enumerate(phas))
+    with nullcontext() if count else pytest.raises(SourceError, match="no pictures"):
+        plate_of_clip(lambda: clip, Network(phas))
+    assert clip.closed
+
+
 def test_a_long_clip_is_sampled_evenly() -> None:
     phas = [body(20 if i < 900 else 120) for i in range(1000)]
     frames = (filmed(phas[i], i) for i in range(1000))
@@ -207,6 +224,15 @@ def test_a_camera_that_was_away_starts_over() -> None:
     camera = Camera(somebody=lambda t: False)
     camera.run(1.5)
     assert camera.run(30, begin=20) == pytest.approx(23.0)
+
+
+def test_a_countdown_ends_below_a_frame_a_second(make_frame: MakeFrame) -> None:
+    capture = PlateCapture(2.0, tell=lambda text: None)
+    for index in range(4):  # 1.1 s apart
+        assert not capture.done
+        capture.step(make_frame(pts=33 * index), np.zeros((48, 64), np.float32))
+    assert capture.done
+    assert capture.plate is not None
 
 
 def test_pictures_without_times_have_no_countdown(make_frame: MakeFrame) -> None:

@@ -63,7 +63,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add("--measures", metavar="NAMES", type=_measures, default=None, help="only these, with commas between (all)")
     add("--csv", metavar="FILE", type=Path, help="write every frame's values")
     add("--plot", metavar="FILE.png", type=Path, help="draw the values over time (extra: bench)")
-    add("--worst", metavar="FILE.png", type=Path, help="draw the worst frame: alpha, truth, error (red too high, blue too low)")
+    add("--worst", metavar="FILE.png", type=Path, help="draw the frame of the largest MAD: alpha, truth, error (red too high, blue low)")
     add("-j", "--workers", metavar="N", type=int, help="frames measured at once (all cores)")
     add("-y", "--overwrite", action="store_true", help="overwrite files that exist")
     add("-v", "--verbose", action="store_true", help="tracebacks")
@@ -73,6 +73,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options.measures = options.measures or NAMES
     if unknown := [name for name in options.measures if name not in NAMES]:
         raise SettingsError(f"--measures: got {unknown[0]!r}, wanted some of {', '.join(NAMES)}")
+    if options.worst and "MAD" not in options.measures:
+        options.measures = ("MAD", *options.measures)  # the worst frame is that of the largest
     if options.workers is not None and options.workers < 1:
         raise SettingsError(f"--workers: got {options.workers}, wanted at least 1")
     _check_outputs(options)

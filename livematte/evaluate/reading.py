@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from livematte.frame import Frame
 from livematte.sources import open_source
 
 Floats = NDArray[np.float32]
+
+_GLANCE = (64, 64)  # pixels, that are enough to see whether a picture has colours
+_GREY = 0.05  # of the range: what compression may leave between the channels of a grey picture
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,30 @@ class Moment:
 
 def moments(pair: Pair) -> Iterator[Moment]:
     """In order. SourceError where a side ends before the other, or a frame has another size."""
-    pred, truth = _frames(pair.pha), _frames(pair.true)
-    colour, true_colour = (_frames(path) if path else iter(()) for path in (pair.fgr, pair.true_fgr))
-    for index, (frame, true) in enumerate(zip_longest(pred, truth)):
-        if frame is None or true is None:
-            short, long = (pair.pha, pair.true) if frame is None else (pair.true, pair.pha)
-            raise SourceError(f"{short} ends after {index} frames, {long} goes on; wanted as many of each")
+    paths = [pair.pha, pair.true]
+    if pair.fgr is not None and pair.true_fgr is not None:
+        paths += [pair.fgr, pair.true_fgr]
+    for index, frames in enumerate(zip_longest(*map(_frames, paths))):
+        _check_alike(index, paths, frames)
+        pred, true, *foregrounds = frames
+        fgr, true_fgr = (frame.rgb() for frame in foregrounds) if foregrounds else _colours(pred, true)
+        yield Moment(index, true.seconds, alpha_of(pred), alpha_of(true), fgr, true_fgr)
+
+
+def _check_alike(index: int, paths: Sequence[Path], frames: Sequence[Frame | None]) -> None:
+    """SourceError: one of them is missing, or is not of the truth's size."""
+    ended = [path for path, frame in zip(paths, frames, strict=True) if frame is None]
+    if ended:
+        long = next(path for path in paths if path not in ended)
+        raise SourceError(f"{ended[0]} ends after {index} frames, {long} goes on; wanted as many of each")
+    true = frames[1]
+    for path, frame in zip(paths, frames, strict=True):
+        assert frame is not None
+        assert true is not None
         if frame.size != true.size:
             raise SourceError(
-                f"frame {index} of {pair.pha} is {_by(frame)}, of {pair.true} {_by(true)}; wanted one size (the measures are of pixels)"
+                f"frame {index} of {path} is {_by(frame)}, of {paths[1]} {_by(true)}; wanted one size (the measures are of pixels)"
             )
-        fgr, true_fgr = _colours(frame, true) if pair.fgr is None else (_rgb(colour), _rgb(true_colour))
-        yield Moment(index, true.seconds, alpha_of(frame), alpha_of(true), fgr, true_fgr)
 
 
 def alpha_of(frame: Frame) -> Floats:
@@ -63,13 +78,20 @@ def _colours(frame: Frame, true: Frame) -> tuple[Floats | None, Floats | None]:
     return frame.rgb(), true.rgb()
 
 
-def _rgb(frames: Iterator[Frame]) -> Floats:
-    return next(frames).rgb()
-
-
 def _frames(path: Path) -> Iterator[Frame]:
+    """Of a file or a folder. Without alpha are only pictures of alpha, which are grey: one with colours, and any after a frame that has
+    alpha, is an opaque cutout, for a picture's reader leaves out an alpha that is 1 everywhere."""
+    cutouts = False
     with open_source(path) as source:
-        yield from source
+        for frame in source:
+            cutouts = cutouts or frame.pha is not None or _coloured(frame)
+            opaque = cutouts and frame.pha is None
+            yield replace(frame, pha=np.ones(frame.size[::-1], np.float32)) if opaque else frame
+
+
+def _coloured(frame: Frame) -> bool:
+    rgb = frame.rgb(_GLANCE)
+    return bool((rgb.max(axis=2) - rgb.min(axis=2)).max() > _GREY)
 
 
 def _by(frame: Frame) -> str:

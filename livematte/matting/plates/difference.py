@@ -28,6 +28,8 @@ from livematte.matting.plates.evidence import (
     grey_of,
     grown,
     light_on,
+    ramp,
+    spread_out,
     what_differs,
     without_ghosts,
 )
@@ -46,6 +48,8 @@ _SPREADS = (1.5, 3.0, 6.0)  # over which colours are carried outwards; the one t
 _CAME = 1e-4  # of a colour's weight, below which it did not come so far
 _EDGE = 0.7  # of what lies around a pixel: where the network is sure of less, it may be wrong
 _FITS = 27.0  # times the noise, of a squared distance in three channels: what a colour may miss by and still fit
+_HOLE, _SURE = 0.98, 0.99  # of alpha below, and of the network's above, where a hole may be none
+_PINHOLE = (24, 48)  # pixels of one that is none, and of one that is a gap; between them it is filled in part
 _STRETCH = np.float32(0.03)  # alpha this close to 0 and 1 is noise
 _FIRM = np.float32(0.02)  # of alpha squared, below which a pixel says less of its foreground's colour than its neighbours do
 
@@ -116,20 +120,26 @@ class _Shown(NamedTuple):
 def _solve(shown: _Shown, unit: float) -> tuple[Array, Array]:
     """(alpha (h, w), the foreground's colour (h, w, 3))."""
     src, bgr, noise, known, prior = shown
-    prior = without_ghosts(prior, np.where(known, differing(src, bgr, noise), np.float32(1)))
+    prior, believed = without_ghosts(prior, np.where(known, differing(src, bgr, noise), np.float32(1)))
     bgr = bgr * light_on(src, bgr, known & ~grown(prior >= 0.02, 3 * unit), unit)[..., None]
     differs = np.where(known, differing(src, bgr, noise), np.float32(0.5))
-    missed, strange = what_differs(prior, differs, unit)
+    owned, strange = what_differs(prior, differs, unit)
+    missed = owned > 0
     sure = _core(prior > INSIDE)
-    band = _doubtful(sure, differs, unit) & grown((prior > OUTSIDE) | missed, _BAND * unit) & known & ~strange
+    beside = grown(prior > OUTSIDE, _BAND * unit)
+    band = _doubtful(sure, differs, unit) & (beside | grown(missed, _BAND * unit)) & known & ~strange
     spreads = [_carried_from(sure, src, sigma * unit) for sigma in _SPREADS]
     came = spreads[-1][..., 3] > _CAME
     inner = _core(missed | sure) & missed
     own = _carried_from(inner, src, _SPREADS[0] * unit)
     # Far from all that is certain there is nothing to mix; but what is as in the plate is the plate, haze of the network's or not.
+    plain = np.where(came | ~known, prior, prior * differs)
     prior = np.where(came | ~known, np.maximum(prior, inner), prior * differs)
     best, line = _best(shown._replace(bgr=bgr, prior=prior), band, spreads, own)
     pha = _alpha(line, noise, prior, band)
+    # As far as a patch is a person's, it and its edge are what was found; else what they would be without it.
+    part = np.where(missed, owned, np.where(beside, np.float32(1), spread_out(owned, _BAND * unit)))
+    pha = believed * _without_pinholes(plain + part * (pha - plain), prior)
     fgr = src.copy()
     unasked = (pha > 0) & (pha < 1) & ~band & came
     fgr[unasked] = _colours(spreads[-1][unasked].T).T
@@ -213,6 +223,16 @@ def _alpha(line: _Line, noise: Array, prior: Array, band: Mask) -> Array:
     pha = prior.copy()
     pha[band] = _stretched(sums[band][:, 0] / sums[band][:, 1])
     return pha
+
+
+def _without_pinholes(pha: Array, prior: Array) -> Array:
+    """Filled where few pixels hang together and the network is sure of them and of all around: there skin or hair is as what hangs behind
+    it. A gap between arm and body is longer."""
+    count, labels = cv2.connectedComponents((pha < _HOLE).view(np.uint8))
+    doubted = np.bincount(labels.ravel(), cv2.erode(prior, np.ones((3, 3), np.uint8)).ravel() < _SURE, count)
+    few = np.where(doubted == 0, 1 - ramp(np.bincount(labels.ravel(), minlength=count), _PINHOLE), np.float32(0))
+    few[0] = 0
+    return pha + few[labels] * (1 - pha)
 
 
 def _stretched(pha: Array) -> Array:

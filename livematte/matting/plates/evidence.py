@@ -16,8 +16,11 @@ Mask = NDArray[np.bool_]
 OUTSIDE, INSIDE = 0.05, 0.95  # the network's alpha beyond which it is certain
 REACH = 14  # from the person, within which what differs may belong to the person; pixels of a picture of 640
 _DIFFERS = 4.0  # times the noise, from which a pixel differs; at twice that it does for certain
-_OWN = 0.8  # of a patch that differs must lie within reach, or it is a thing of its own
-_GHOST = 0.05  # of a body must differ from the plate, or it hangs on the wall
+# Ramps, (nothing, all) of it: a frame's statistic that decides by a step makes somebody flicker who is near it.
+_OWN = (0.75, 0.85)  # of a patch that differs lies within reach, or it is a thing of its own
+_GHOST = (0.03, 0.07)  # of a body differs from the plate, or it hangs on the wall
+_PERSON = (0.4, 0.6)  # of the network's alpha
+_FEW, _TOUCHING = 9, 3  # pixels of a person, and of a patch's border with one, that tell all
 _LIGHT = (0.6, 1.15)  # of the plate's light, that shadows and reflections leave
 _LEAST_LIGHT = np.float32(3e-3)  # of the squared range; where less of the room is near, the light is the plate's
 _MEAN = np.full((1, 3), 1 / 3, np.float32)
@@ -39,34 +42,42 @@ def differing(src: Array, bgr: Array, noise: Array) -> Array:
     return np.clip((np.sqrt(squares) - np.float32(_DIFFERS)) * np.float32(1 / _DIFFERS), 0, 1)
 
 
-def without_ghosts(prior: Array, differs: Array) -> Array:
-    """The network's alpha without bodies that are in the plate too: somebody in a picture on the wall."""
-    count, labels = cv2.connectedComponents((prior > OUTSIDE).view(np.uint8))
+def ramp(values: NDArray[np.floating] | NDArray[np.integer], ends: tuple[float, float]) -> Array:
+    """0 up to the first end, 1 from the second on."""
+    return np.asarray(np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1), np.float32)
+
+
+def without_ghosts(prior: Array, differs: Array) -> tuple[Array, Array]:
+    """(the network's alpha without bodies that are in the plate too: somebody in a picture on the wall; how far the others are to be
+    believed, in [0, 1], and what is near them), both (h, w)."""
+    people = prior > OUTSIDE
+    count, labels = cv2.connectedComponents(people.view(np.uint8))
     sizes = np.bincount(labels.ravel(), minlength=count)
-    ghosts = np.bincount(labels.ravel(), differs.ravel() >= 0.5, count) < _GHOST * sizes
-    ghosts[0] = False
-    if not ghosts.any():
-        return prior
-    return np.where(grown((labels > 0) & ~ghosts[labels], 4), prior, np.float32(0))
+    real = ramp(np.bincount(labels.ravel(), differs.ravel(), count) / np.maximum(sizes, 1), _GHOST)
+    real[0] = 0
+    believed = np.where(people, real[labels], np.where(grown(people, REACH), spread_out(real[labels], REACH), np.float32(1)))
+    return np.where(believed > 0, prior, np.float32(0)), believed
 
 
-def what_differs(prior: Array, differs: Array, unit: float) -> tuple[Mask, Mask]:
-    """(what the network may have missed of a person, what differs and belongs to nobody), both (h, w)."""
+def what_differs(prior: Array, differs: Array, unit: float) -> tuple[Array, Mask]:
+    """(how far what the network may have missed belongs to a person, in [0, 1], 0 elsewhere; what differs and belongs to nobody), both
+    (h, w)."""
     body = prior > 0.5
     new = cv2.morphologyEx((differs > 0.5).view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(bool) & ~body
     count, labels = cv2.connectedComponents(new.view(np.uint8))
     near, beside = grown(body, REACH * unit), grown(body, 1)
     sizes, within, touching = (np.bincount(labels[new & where], minlength=count) for where in (True, near, beside))
-    missed = ((within > _OWN * sizes) & (touching > 0))[labels] & new
-    return missed, new & ~missed
+    share = ramp(within / np.maximum(sizes, 1), _OWN) * ramp(touching / np.clip(sizes, 1, _TOUCHING), (0, 1))
+    missed = share[labels] * new
+    return missed, new & (missed == 0)
 
 
 def of_people(pha: Array, prior: Array) -> Array:
     """Alpha without what hangs together with nobody whom the network sees: a chair that was moved."""
     count, labels = cv2.connectedComponents((pha > OUTSIDE).view(np.uint8))
-    people = np.bincount(labels.ravel(), prior.ravel() > 0.5, count) > 0
-    people[0] = False
-    return np.where(people[labels], pha, np.float32(0))
+    people = ramp(np.bincount(labels.ravel(), ramp(prior, _PERSON).ravel(), count), (0, _FEW))
+    people[0] = 0
+    return pha * people[labels]
 
 
 def carried(stack: Array, sigma: float) -> Array:
@@ -81,8 +92,17 @@ def carried(stack: Array, sigma: float) -> Array:
 
 def grown(where: Mask, radius: float) -> Mask:
     """With what lies within `radius` across or down."""
+    return np.asarray(cv2.dilate(where.view(np.uint8), _square(radius)).view(np.bool_))
+
+
+def spread_out(values: Array, radius: float) -> Array:
+    """(h, w): the highest within `radius` across or down."""
+    return np.asarray(cv2.dilate(values, _square(radius)))
+
+
+def _square(radius: float) -> NDArray[np.uint8]:
     side = 2 * max(1, round(radius)) + 1
-    return np.asarray(cv2.dilate(where.view(np.uint8), np.ones((side, side), np.uint8)).view(np.bool_))
+    return np.ones((side, side), np.uint8)
 
 
 def grey_of(rgb: Array) -> Array:

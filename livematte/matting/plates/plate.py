@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, inf
@@ -32,7 +33,7 @@ _ASPECT_OFF = 0.01  # that rounding to whole pixels may make
 
 _TRIES = 3
 _EXPOSE, _BETWEEN = 1.0, 0.1  # seconds for which the empty room is filmed, and between two of its pictures
-_PAUSE = 1.0  # seconds without a frame, after which the countdown starts over
+_PAUSE = 5.0  # seconds without a frame, after which the countdown starts over: a slow network on a small machine needs one or two
 _SOMEBODY = 0.002  # of the picture
 
 
@@ -53,9 +54,10 @@ def check_plate(plate: Frame, size: Size, sample_aspect: Fraction = Fraction(1))
 def plate_of_clip(open_frames: Callable[[], Iterable[Frame]], matter: Matter, *, tell: Tell = lambda text: None) -> Frame:
     """The clip's empty room: for each pixel the median of up to 40 frames, spread over the clip, that show nobody there.
 
-    Its alpha is 0 where fewer than three do, None where there is no such place; tell hears of it. matter: says where people are; it is
-    reset. SourceError: no frames, a camera that moves, or hardly a place that is ever seen empty."""
-    frames = _spread(open_frames())
+    open_frames: the clip from its beginning; it is closed again. The plate's alpha is 0 where fewer than three frames show nobody, None
+    where there is no such place; tell hears of it. matter: says where people are; it is reset. SourceError: no frames, a camera that moves,
+    or hardly a place that is ever seen empty."""
+    frames = _sampled(open_frames())
     rooms = [_room(matter, frame) for frame in frames]
     matter.reset()
     # A sample of chroma is known only with all that it covers, and colours are interpolated between two of them.
@@ -72,6 +74,14 @@ def plate_of_clip(open_frames: Callable[[], Iterable[Frame]], matter: Matter, *,
         return plate
     tell(f"the clip never shows what is behind the person at {hidden:.1%} of the picture; there the matte is the network's")
     return replace(plate, pha=known.astype(np.float32))
+
+
+def _sampled(frames: Iterable[Frame]) -> list[Frame]:
+    """_spread of a clip that is closed then: a source can be, and a generator; a list cannot."""
+    with ExitStack() as stack:
+        if hasattr(frames, "close"):
+            stack.callback(frames.close)
+        return _spread(frames)
 
 
 def _spread(frames: Iterable[Frame]) -> list[Frame]:
