@@ -139,7 +139,7 @@ def every_row(folder: Path) -> Iterator[Row]:
     yield measured("key, auto", keyed, screens(lambda: livematte.Matter(key="auto")))
     yield measured("key, blue", "the same in blue", screens(lambda: livematte.Matter(key="blue"), colour=BLUE))
     yield measured("threshold, lab-a", keyed, screens(lambda: livematte.Matter(threshold="otsu", space="lab-a")))
-    for method in ("closed-form", "knn", "lbdm", "random-walk", "large-kernel"):
+    for method in ("closed-form", "lbdm", "shared", "knn", "large-kernel", "random-walk"):
         yield measured(method, f"room, in a trimap's band of {BAND} px", rooms(with_trimap(method), folder, band=BAND))
     yield measured("closed-form, strokes", "room", rooms(with_strokes, folder))
     clip = f"room, {STEPS} frames with noise"
