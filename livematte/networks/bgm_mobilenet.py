@@ -5,6 +5,7 @@ Its keys are torchvision's: within a block each convolution with its norm and Re
 
 from torch import Tensor, nn
 
+from livematte.networks.mobilenet import tapped
 from livematte.networks.mobilenet_v2 import STAGES, InvertedResidual, conv_norm
 
 TAPS = (1, 3, 6, 17)  # the features handed on: 16, 24, 32 and 320 channels at 1/2, 1/4, 1/8 and 1/16
@@ -27,12 +28,7 @@ class MobileNetV2(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        taps = []
-        for index, layer in enumerate(self.features):
-            x = layer(x)
-            if index in TAPS:
-                taps.append(x)
-        return taps
+        return tapped(self.features, x, TAPS)
 
 
 class _Block(InvertedResidual):

@@ -1,5 +1,7 @@
 """MobileNetV3-Large as an encoder (Howard et al., arXiv 1905.02244), batch norm folded into the convolutions."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,12 +28,17 @@ class Encoder(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        taps, x = [], (x - self.mean) / self.std
-        for index, layer in enumerate(self.features):
-            x = layer(x)
-            if index in TAPS:
-                taps.append(x)
-        return taps
+        return tapped(self.features, (x - self.mean) / self.std, TAPS)
+
+
+def tapped(layers: nn.Sequential, x: Tensor, taps: Sequence[int]) -> list[Tensor]:
+    """What the layers of these numbers give, in order, on the way of x through all of them."""
+    features = []
+    for index, layer in enumerate(layers):
+        x = layer(x)
+        if index in taps:
+            features.append(x)
+    return features
 
 
 class InvertedResidual(nn.Module):

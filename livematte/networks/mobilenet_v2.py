@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from livematte.networks.mobilenet import tapped
+
 
 class Stage(NamedTuple):
     """A run of inverted residuals, of which the first takes the stride and changes the channels."""
@@ -47,12 +49,7 @@ class Encoder(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        taps = []
-        for index, layer in enumerate(self.features):
-            x = layer(x)
-            if index in TAPS:
-                taps.append(x)
-        return taps
+        return tapped(self.features, x, TAPS)
 
 
 class InvertedResidual(nn.Module):
