@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from livematte.colour import RGB_MATRIX, Colour
 from livematte.errors import SettingsError, SourceError
 from livematte.frame import Frame, Matte, Plane, Size, pixel_format
-from livematte.planes import Background, solid, spread
+from livematte.lens import defocused
+from livematte.planes import Background, solid
 from livematte.profiles import in_srgb
 
 __all__ = ["Background", "Blur", "Clip", "Picture", "Solid", "parse_colour"]
@@ -154,10 +155,10 @@ class Clip:
 
 
 class Blur:
-    """The room, out of focus: the person is left out of the average, so no glow of them stands around them.
+    """The room, out of focus as by a lens: lamps become bright discs, and no glow of the person stands around them (see lens.py).
 
-    strength: the Gaussian's sigma in percent of the picture's height, so it looks the same at any size. Where the person hides all of
-    the room, colour comes from further away."""
+    strength: half the disc's radius in percent of the picture's height, so it looks the same at any size, and blurs as much as a Gaussian
+    of that sigma. What the person hides is filled from around."""
 
     def __init__(self, strength: float = 4.0) -> None:
         if not 0 < strength <= 50:
@@ -165,13 +166,7 @@ class Blur:
         self._strength = strength
 
     def planes(self, frame: Frame, matte: Matte) -> tuple[Plane, ...]:
-        height = frame.size[1]
-        step = max(*frame.format.sub, 4 if height >= 480 else 2 if height >= 240 else 1)
-        # Three cells per sigma: what a Gaussian leaves is drawn smoothly by so few, and 180 rows at most keep a slight blur cheap.
-        cells = max(1, min(height // step, 180, round(3 * 100 / self._strength)))
-        # A sample with a tenth of the person in it already counts for nothing: it would glow.
-        weight = np.maximum(1 - 10 * matte.pha[::step, ::step], np.float32(0))
-        return spread(frame, weight, step=step, cells=cells, sigma=self._strength / 100 * cells)
+        return defocused(frame, matte.pha, radius=2 * self._strength)
 
 
 def fitted(picture: Frame, frame: Frame) -> tuple[Plane, ...]:

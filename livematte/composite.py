@@ -1,4 +1,5 @@
-"""What becomes of a frame and its matte: over a background, cut out, or a picture of either. Pure functions on planes."""
+"""What becomes of a frame and its matte: over a background, cut out, or a picture of either. Functions on planes, pure but
+for what a Belonging remembers."""
 
 from __future__ import annotations
 
@@ -9,19 +10,22 @@ import cv2
 import numpy as np
 
 from livematte import colour as colours
+from livematte.belonging import Belonging
 from livematte.frame import Frame, Matte, Plane, Size, to_integers
 from livematte.planes import Array, Background, black, blended, extended, over, solid
 from livematte.profiles import in_srgb
 
 
-def composite(frame: Frame, matte: Matte, background: Background) -> Frame:
+def composite(frame: Frame, matte: Matte, background: Background, *, belonging: Belonging | None = None) -> Frame:
     """The person over a background, opaque: com = pha fgr + (1 - pha) bgr, plane by plane, in the frame's format, tags and time.
 
     Bit-identical to the frame's own samples where alpha is 1 (for subsampled chroma: where its mean is). A frame with an ICC profile
-    meets the background in sRGB."""
+    meets the background in sRGB. belonging: what makes the person belong to the background, and keeps what that needs over time."""
     if frame.profile is not None:
         frame, matte = in_srgb(frame), Matte(matte.pha, in_srgb(matte.fgr))
     bgr = background.planes(frame, matte)
+    if belonging is not None:
+        matte = belonging.step(frame, matte, bgr)
     return frame.with_planes(matte.blend(bgr) if matte.blend else blended(matte.fgr, bgr, matte.pha))
 
 
@@ -37,15 +41,24 @@ def cutout(matte: Matte, *, premultiplied: bool = False) -> Frame:
     return fgr.with_planes(blended(fgr, solid(fgr, (0, 0, 0)), matte.pha), pha=matte.pha)
 
 
-def view(name: str, frame: Frame, matte: Matte, background: Background | None = None, *, premultiplied: bool = False) -> Frame:
+def view(
+    name: str,
+    frame: Frame,
+    matte: Matte,
+    background: Background | None = None,
+    *,
+    premultiplied: bool = False,
+    belonging: Belonging | None = None,
+) -> Frame:
     """What an output shows of a frame. Only a cutout holds alpha; all but the triptych have the frame's size.
 
-    composite: the person over `background` (ValueError without one). cutout: the person with alpha, straight or premultiplied. alpha: a
-    grey picture of it. foreground: the person over white. triptych: original, foreground and alpha side by side, labelled."""
+    composite: the person over `background` (ValueError without one), belonging to it as far as `belonging` says. cutout: the person with
+    alpha, straight or premultiplied. alpha: a grey picture of it. foreground: the person over white. triptych: original, foreground and
+    alpha side by side, labelled."""
     if name == "composite":
         if background is None:
             raise ValueError("got no background, wanted one for the view 'composite'; try the view 'cutout'")
-        return composite(frame, matte, background)
+        return composite(frame, matte, background, belonging=belonging)
     if name == "cutout":
         return cutout(matte, premultiplied=premultiplied)
     if name == "alpha":

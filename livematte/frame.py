@@ -152,11 +152,12 @@ class Frame:
 
     def rgb_of(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
         """R'G'B' (h, w, 3) float32 in [0, 1] of samples of this frame's: (h, w, C) in code values, in the order Y U V, R G B or Y."""
-        rgb = self._to_rgb(stack)
+        rgb = self.own_rgb(stack)
         np.clip(rgb, 0, 1, out=rgb)
         return colours.hdr_to_sdr(rgb, self.colour.transfer)
 
-    def _to_rgb(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
+    def own_rgb(self, stack: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As rgb_of, but in the frame's own transfer (of HDR as of SDR) and not clipped: own_codes gives the codes back."""
         import cv2
 
         if self.format.family in ("gbr", "gray"):
@@ -169,9 +170,10 @@ class Frame:
     def from_rgb(self, rgb: NDArray[np.float32]) -> tuple[Plane, ...]:
         """SDR R'G'B' (H, W, 3) float32 in [0, 1] as planes like this frame's (same format, tags and range, any size)."""
         rgb = colours.sdr_to_hdr(np.clip(rgb, 0, 1), self.colour.transfer, self.colour.primaries)
-        return to_planes(self._from_rgb(rgb), self.format)
+        return to_planes(self.own_codes(rgb), self.format)
 
-    def _from_rgb(self, rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    def own_codes(self, rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+        """R'G'B' (h, w, 3) in the frame's own transfer as code values in the order of its channels: (h, w, C), Y Cb Cr, G B R or Y."""
         import cv2
 
         zero, scale, _ = colours.code_range(self.full_range, self.depth)
@@ -207,7 +209,7 @@ class Matte:
     @staticmethod
     def later(make: Callable[[], Matte]) -> Matte:
         """A matte that make() gives once, when it is first asked for anything; by one thread."""
-        return _Later(make)
+        return Later(make)
 
     @property
     def pha(self) -> NDArray[np.float32]:
@@ -237,7 +239,9 @@ class Matte:
         return self
 
 
-class _Later(Matte):
+class Later(Matte):
+    """What Matte.later gives."""
+
     __slots__ = ("_made", "_make")
 
     def __init__(self, make: Callable[[], Matte]) -> None:

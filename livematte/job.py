@@ -16,7 +16,7 @@ from livematte import methods
 from livematte.background import Background
 from livematte.errors import SettingsError, SinkError
 from livematte.look import Look, close_background, open_background, parse_background
-from livematte.opening import Asked, Opened, prepare
+from livematte.opening import Asked, Opened, make_finish, prepare
 from livematte.pipeline import Output, Pipeline, Report
 from livematte.settings import Settings
 from livematte.sinks import Encoding, Sink, open_sink, sink_holds_alpha
@@ -50,7 +50,9 @@ class Job:
             self.sinks = _open_sinks(settings, self.source.info, stack)
             closing = stack.enter_context(ExitStack())
             again, still = _again(settings), self.source.info.still
-            prepared = prepare(Asked(settings, fetching=fetching, tell=tell, again=again, still=still, closing=closing))
+            asked = Asked(settings, fetching=fetching, tell=tell, again=again, still=still, closing=closing)
+            prepared = prepare(asked)
+            finish = make_finish(asked, prepared)
             if not still:
                 prepared.check_size(self.source.info.size)
             self.method = prepared.open()
@@ -59,8 +61,8 @@ class Job:
             self.source,
             self.method.matter,
             [Output(sink, view) for sink, view in zip(self.sinks, self.views, strict=True)],
-            Look(self.background, settings.choke, settings.feather, settings.alpha == "premultiplied", settings.mirror),
-            smooth=prepared.smooth if settings.smooth is None else settings.smooth,
+            _look_of(settings, self.background),
+            finish=finish,
             ofd=settings.ofd,
         )
 
@@ -103,6 +105,11 @@ class Job:
             self._stack.close()
 
 
+def _look_of(settings: Settings, background: Background | None) -> Look:
+    premultiplied = settings.alpha == "premultiplied"
+    return Look(background, settings.choke, settings.feather, premultiplied, settings.mirror, settings.light_wrap, settings.match)
+
+
 def outputs_of(settings: Settings) -> tuple[str, ...]:
     """The outputs, or the one that an input has where none is named: NAME.matte.mov for a clip, .png for a picture, / for pictures."""
     if settings.outputs:
@@ -128,7 +135,7 @@ def _stream_name(spec: str) -> str | None:
 
 
 def _check_for_clips(settings: Settings) -> None:
-    """SettingsError for what only a live job can do."""
+    """SettingsError for what only a live job can do, or a background is wanted for."""
     only = {
         "--on-demand": settings.on_demand,
         "--size": settings.size,
@@ -139,6 +146,9 @@ def _check_for_clips(settings: Settings) -> None:
     for option, value in only.items():
         if value:
             raise SettingsError(f"{option} is for cameras and live outputs; got {shown(settings.input)}, which is a clip")
+    for option, amount in (("--light-wrap", settings.light_wrap), ("--match", settings.match)):
+        if amount and settings.background == "none":
+            raise SettingsError(f"{option} wants a background; try -b blur, -b green or -b picture.jpg")
 
 
 def check_names(settings: Settings, background: str | Background | None) -> None:

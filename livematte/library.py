@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livematte.finish import Finished
 from livematte.frame import Frame, pixel_format
 from livematte.job import Job
 from livematte.matting.base import Matter as _Matter
-from livematte.opening import Asked, open_method
+from livematte.opening import Asked, make_finish, prepare
 from livematte.pipeline import Report
 from livematte.settings import make_settings
 
@@ -34,8 +35,8 @@ def Matter(  # noqa: N802 - to its user it is the class whose step() makes matte
     model: a name that `livematte models` lists, or a file. device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". precision: "auto",
     "fp32", "fp16", "bf16", "int8". runtime: "auto", "openvino", "onnxruntime", "torch". detail, follow: as of RecurrentMatter. weights:
     where the model's file lies; it is fetched into the user's cache where it is nowhere. needs: what a method is given on the command
-    line, by the same names: key="green", tolerance=0.1, plate="empty.jpg", trimap="trimap.png", strokes="strokes.png", threshold="otsu", …
-    A LivematteError where it cannot be had."""
+    line, by the same names: key="green", tolerance=0.1, plate="empty.jpg", trimap="trimap.png", strokes="strokes.png", threshold="otsu", …;
+    so is what is done to its mattes: smooth=0.2, tidy="off", keep="nearest", props="desk.png". A LivematteError where it cannot be had."""
     needs = {name: str(value) if isinstance(value, Path) else value for name, value in needs.items()}
     settings = make_settings(
         input="-",
@@ -49,7 +50,10 @@ def Matter(  # noqa: N802 - to its user it is the class whose step() makes matte
         threads=threads,
         **needs,
     )
-    return open_method(Asked(settings)).matter
+    asked = Asked(settings)
+    prepared = prepare(asked)
+    finish = make_finish(asked, prepared)
+    return Finished(prepared.open().matter, finish)
 
 
 def matte_image(rgb: NDArray[np.uint8], *, matter: _Matter | None = None) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from livematte.live.outlet import Exit
 from livematte.live.pipeline import LivePipeline
 from livematte.look import parse_background
 from livematte.matting.base import Matter
-from livematte.opening import Asked, Opened, Prepared, prepare
+from livematte.opening import Asked, Opened, Prepared, make_finish, prepare
 from livematte.settings import Settings
 from livematte.sinks import LIVE, Sink, live_kind, open_sink, sink_holds_alpha
 from livematte.sources import Cut, LiveSource, SourceInfo, Wish, is_camera, is_url, open_live_source
@@ -58,14 +58,17 @@ class LiveJob:
         names = outputs_of(settings)
         views = [_view_of(settings, name) for name in names]
         with ExitStack() as stack:
-            prepared = prepare(Asked(settings, live=True, fetching=fetching, tell=tell, closing=stack.enter_context(ExitStack())))
-            self.controls = Controls(_live_of(settings, views, prepared.smooth), opaque="composite" in views, tell=tell)
+            asked = Asked(settings, live=True, fetching=fetching, tell=tell, closing=stack.enter_context(ExitStack()))
+            prepared = prepare(asked)
+            finish = make_finish(asked, prepared)
+            self.controls = Controls(_live_of(settings, views, finish.smooth), opaque="composite" in views, tell=tell)
             stack.callback(self.controls.close)
             source = _open_first(settings)
             if source is not None:
                 stack.callback(source.close)
             self.info = _info(settings, source.info if source else None)
             prepared.check_size(self.info.size)
+            finish.check(self.info.size)
             exits = [self._exit(name, view, stack) for name, view in zip(names, views, strict=True)]
             self.pipeline = LivePipeline(
                 partial(open_live_source, settings.input, wish=_wish(settings)),
@@ -78,6 +81,7 @@ class LiveJob:
                 name=settings.input if is_camera(settings.input) else self.info.name,
                 on_demand=settings.on_demand,
                 limit=settings.frames,
+                finish=finish,
                 ofd=settings.ofd,
                 tell=tell,
             )
@@ -182,12 +186,15 @@ def _live_of(settings: Settings, views: list[str], smooth: float) -> Live:
     return Live(
         background=background,
         backgrounds=tuple(dict.fromkeys((background, *names))),
-        smooth=smooth if settings.smooth is None else settings.smooth,
+        smooth=smooth,
         choke=settings.choke,
         feather=settings.feather,
         detail=settings.detail,
         mirror=settings.mirror,
         premultiplied=settings.alpha == "premultiplied",
+        light_wrap=settings.light_wrap,
+        match=settings.match,
+        keep=settings.keep,
     )
 
 

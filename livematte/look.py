@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 
 from livematte import edges
 from livematte.background import Background, Blur, Clip, Picture, Solid, parse_colour
+from livematte.belonging import Belonging
 from livematte.composite import view
 from livematte.errors import LivematteError, SettingsError, SourceError
 from livematte.frame import Frame, Matte, Plane
@@ -25,13 +26,26 @@ _LONGEST_STEP = Fraction(1, 4)  # seconds by which a clip behind moves on at mos
 
 @dataclass(frozen=True)
 class Look:
-    """background None: nothing, a cutout. choke, feather: pixels. mirror: the person is shown as in a mirror, the background is not."""
+    """background None: nothing, a cutout. choke, feather: pixels. mirror: the person is shown as in a mirror, the background is not.
+
+    light_wrap, match: how much a person before a background belongs to it, 0 (off) to 1; SettingsError for another. What match has come
+    to over time is the look's own: one look is for one clip or camera, and reset() tells it that a scene starts."""
 
     background: Background | None = None
     choke: float = 0.0
     feather: float = 0.0
     premultiplied: bool = False
     mirror: bool = False
+    light_wrap: float = 0.0
+    match: float = 0.0
+    _belonging: Belonging = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_belonging", Belonging(light_wrap=self.light_wrap, match=self.match))
+
+    def reset(self) -> None:
+        """A scene starts: nothing is carried over."""
+        self._belonging.reset()
 
     def shaped(self, frame: Frame, matte: Matte) -> tuple[Frame, Matte]:
         """The frame and its matte, worked out, with edges as wanted and mirrored where wanted."""
@@ -44,7 +58,7 @@ class Look:
         """composite.view of what `shaped` gave; "auto" is a composite where there is a background, else a cutout."""
         if name == "auto":
             name = "cutout" if self.background is None else "composite"
-        return view(name, frame, matte, self.background, premultiplied=self.premultiplied)
+        return view(name, frame, matte, self.background, premultiplied=self.premultiplied, belonging=self._belonging)
 
 
 def _mirrored(frame: Frame) -> Frame:

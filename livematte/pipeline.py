@@ -19,12 +19,13 @@ import cv2
 
 from livematte.channels import Channel, StoppedError
 from livematte.errors import LivematteError
+from livematte.finish import Finish
 from livematte.frame import Frame, Matte
 from livematte.look import Look
 from livematte.matting.base import Matter
 from livematte.matting.scenes import mattes
 from livematte.sinks.base import Sink
-from livematte.smooth import Smoother, one_frame_late
+from livematte.smooth import one_frame_late
 from livematte.sources.base import Source
 
 _DEPTH = 4  # frames that wait between two threads: enough to ride out a slow one, 12 MB each side at 1080p
@@ -94,10 +95,10 @@ class Pipeline:
     """One run from a source through a matter to its outputs. run() may be called once; stop() from anywhere, also a signal."""
 
     def __init__(
-        self, source: Source, matter: Matter, outputs: Sequence[Output], look: Look, *, smooth: float = 0.0, ofd: bool = False
+        self, source: Source, matter: Matter, outputs: Sequence[Output], look: Look, *, finish: Finish | None = None, ofd: bool = False
     ) -> None:
         self._source, self._matter, self._outputs, self._look = source, matter, outputs, look
-        self._smoother = Smoother(smooth)
+        self._mattes = finish or Finish()
         self._ofd = ofd and not source.info.still  # pictures have no neighbours in time
         self._read: Channel[Any] = Channel(_DEPTH)
         self._matted: Channel[Any] = Channel(_DEPTH)
@@ -183,10 +184,17 @@ class Pipeline:
                     output.sink.pass_on(item)
 
     def _write(self, stage: Stage, frame: Frame, matte: Matte) -> None:
+        stage.now("finish")
+        still = self._source.info.still
+        if still:
+            self._mattes.reset()
+        matte = self._mattes.step(frame, matte)
+        if still or self._mattes.starts:
+            self._look.reset()
         stage.now("refine")
         matte.work_out()
         stage.now("edges")
-        frame, shaped = self._look.shaped(frame, self._smoother.step(frame, matte))
+        frame, shaped = self._look.shaped(frame, matte)
         pictures: dict[str, Frame] = {}
         for sink, name in self._outputs:
             if name not in pictures:

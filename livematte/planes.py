@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte import colour as colours
-from livematte.frame import Frame, Matte, PixelFormat, Plane, shrink, to_integers
+from livematte.frame import Frame, Matte, PixelFormat, Plane, Size, shrink, to_integers
 
 Array = NDArray[np.float32]
 
@@ -122,19 +122,17 @@ def extended(matte: Matte) -> tuple[Plane, ...]:
     return blended(fgr, far, matte.pha, fade=_FADE)
 
 
-def spread(frame: Frame, weight: Array, *, step: int, cells: int, sigma: float = 0) -> tuple[Plane, ...]:
+def spread(frame: Frame, weight: Array, *, step: int, cells: int) -> tuple[Plane, ...]:
     """The frame's colours, smoothed, as far as they weigh; where nothing weighs, the colours around it. Planes like the frame's.
 
     weight: float32 of the samples at every step-th row and column; samples are picked, never averaged, before they are weighed, so what
-    weighs 0 leaves no trace. cells: rows of the small picture in which all is computed. sigma: of a Gaussian there, in cells."""
+    weighs 0 leaves no trace. cells: rows of the small picture in which all is computed."""
     zeros = black(frame)
     weighed = [(c - np.float32(zero)) * weight for c, zero in zip(_picked(frame, step), zeros, strict=True)]
     height = min(cells, weight.shape[0])
     width = max(1, round(weight.shape[1] * height / weight.shape[0]))
     stack = np.dstack([cv2.resize(c, (width, height), interpolation=cv2.INTER_AREA) for c in (*weighed, weight)])
-    if sigma:
-        stack = cv2.GaussianBlur(stack, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    return _enlarged(fill(stack) + np.array([*zeros, 0], np.float32), frame)
+    return enlarged(fill(stack) + np.array([*zeros, 0], np.float32), frame)
 
 
 def _picked(frame: Frame, step: int) -> list[Plane]:
@@ -142,6 +140,33 @@ def _picked(frame: Frame, step: int) -> list[Plane]:
     across, down = (step // s for s in frame.format.sub)
     first, *rest = (p[::step, ::step] if i == 0 else p[::down, ::across] for i, p in enumerate(frame.planes))
     return [first, *([rest[0][..., 0], rest[0][..., 1]] if frame.format.family == "semi" else rest)]
+
+
+def grid(frame: Frame, rows: int) -> tuple[int, Size]:
+    """(step, size) of a small picture of blocks of step x step samples, which hold whole chroma samples: `rows` of them or some more."""
+    least = max(frame.format.sub)
+    step = max(least, frame.size[1] // rows // least * least)
+    return step, (max(1, frame.size[0] // step), max(1, frame.size[1] // step))
+
+
+def means(frame: Frame, step: int, size: Size) -> Array:
+    """The means over the blocks of a grid, in code values: (h, w, C) float32, in the order that Frame.own_rgb takes."""
+    channels = [_means(plane, _steps(frame.format, i, step), size) for i, plane in enumerate(frame.planes)]
+    if frame.format.family == "gbr":
+        channels = [channels[2], channels[0], channels[1]]
+    return np.atleast_3d(cv2.merge(channels)).astype(np.float32)
+
+
+def _steps(fmt: PixelFormat, index: int, step: int) -> Size:
+    """(across, down) of a block in the samples of plane `index`."""
+    return (step, step) if index == 0 or fmt.family == "gbr" else (step // fmt.sub[0], step // fmt.sub[1])
+
+
+def _means(plane: Plane, block: Size, size: Size) -> Plane:
+    plane = plane[: size[1] * block[1], : size[0] * block[0]]
+    while plane.shape[0] % (2 * size[1]) == plane.shape[1] % (2 * size[0]) == 0:  # halves and thirds take half the time of sixths
+        plane = cv2.resize(plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return plane if plane.shape[1::-1] == size else cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
 
 
 def fill(stack: Array) -> Array:
@@ -159,14 +184,14 @@ def fill(stack: Array) -> Array:
     return np.asarray(wide + (near - wide) * np.minimum(weight * np.float32(1 / _SURE_WEIGHT), 1), np.float32)
 
 
-def _enlarged(stack: Array, frame: Frame) -> tuple[Plane, ...]:
-    """A small picture's channels (h, w, ≥ C) in code values, stretched to planes like the frame's."""
+def enlarged(stack: Array, frame: Frame) -> tuple[Plane, ...]:
+    """A small picture's channels (h, w, ≥ C) in code values, in the planes' order, stretched to planes like the frame's."""
     fmt = frame.format
-    small = to_integers(stack * np.float32(1 / (1 << fmt.shift)), fmt.bits)
     groups = {"semi": [slice(0, 1), slice(1, 3)], "gray": [slice(0, 1)]}.get(fmt.family, [slice(i, i + 1) for i in range(3)])
+    # 8 bits are rounded once, at the end: rounded before as well, a dark wall shows the small picture's cells.
+    small = np.maximum(stack, 0) if fmt.bits == 8 else to_integers(stack * np.float32(1 / (1 << fmt.shift)), fmt.bits)
     planes = []
     for i, group in enumerate(groups):
-        size = fmt.plane_size(i, frame.size)
-        plane = cv2.resize(np.ascontiguousarray(small[..., group]), size, interpolation=cv2.INTER_LINEAR)
-        planes.append(plane << fmt.shift if fmt.shift else plane)
+        plane = cv2.resize(np.ascontiguousarray(small[..., group]), fmt.plane_size(i, frame.size), interpolation=cv2.INTER_LINEAR)
+        planes.append(cv2.convertScaleAbs(plane) if fmt.bits == 8 else plane << fmt.shift if fmt.shift else plane)
     return tuple(planes)

@@ -18,6 +18,7 @@ Size = tuple[int, int]
 DEFAULT_MODEL = "rvm-mobilenetv3"
 # The method that a setting implies by being there.
 IMPLIES = {"key": "key", "threshold": "threshold", "plate": "plate", "trimap": "closed-form", "strokes": "closed-form"}
+_BEYOND = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
 _SHOWN = 60  # characters of a value that is wrong
 _UNITS = {"k": 1_000, "M": 1_000_000}
 
@@ -74,6 +75,15 @@ def _number_or_name(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _keep(value: Any) -> Any:
+    """ "all", "nearest", or how many people."""
+    if value in ("all", "nearest"):
+        return value
+    if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d?", str(value)):
+        raise ValueError("wanted all, nearest or how many people, from 1 to 99")
+    return int(value)
+
+
 def _threshold(value: Any) -> Any:
     """ "otsu", "adaptive", or a level from 0 to 1."""
     if value in (None, "otsu", "adaptive"):
@@ -125,6 +135,11 @@ class Settings(BaseModel):
     feather: float = Field(0.0, ge=0, le=100, allow_inf_nan=False)
     smooth: float | None = Field(None, ge=0, le=5, allow_inf_nan=False)
     ofd: bool = False
+    tidy: Literal["auto", "off"] = "auto"
+    keep: Annotated[Literal["all", "nearest"] | int, BeforeValidator(_keep)] = "all"
+    props: Annotated[str | None, Field(min_length=1)] = None
+    light_wrap: float = Field(0.0, ge=0, le=1, allow_inf_nan=False)
+    match: float = Field(0.0, ge=0, le=1, allow_inf_nan=False)
     alpha: Literal["straight", "premultiplied"] = "straight"
     mirror: bool = False
     size: Annotated[Size | None, BeforeValidator(_size)] = None
@@ -235,6 +250,15 @@ def _line_of(text: str, key: str) -> int:
     return text.count("\n", 0, match.end()) + 1 if match else 0
 
 
+def _limits(name: str) -> str:
+    """The numbers that a setting may have, "" where it has no two limits."""
+    limits = {type(limit).__name__: limit for limit in Settings.model_fields[name].metadata}
+    if "Le" not in limits or not limits.keys() & {"Ge", "Gt"}:
+        return ""
+    high = f"{limits['Le'].le:g}"
+    return f"{limits['Ge'].ge:g} to {high}" if "Ge" in limits else f"more than {limits['Gt'].gt:g}, up to {high}"
+
+
 def _told(error: ValidationError, config: Config | None) -> str:
     first = error.errors()[0]
     reason = first["msg"].removeprefix("Value error, ")
@@ -245,6 +269,8 @@ def _told(error: ValidationError, config: Config | None) -> str:
         return f"unknown setting {name!r}; wanted one of {', '.join(_NAMES)}"
     if first["type"] == "missing":
         return "there is no INPUT; wanted a video, a picture, a folder, cam or a URL\nTry: livematte --help"
+    if first["type"] in _BEYOND and (limits := _limits(name)):
+        reason = f"wanted {limits}"
     wanted = re.sub("(Input|String) should (be|have)", "wanted", reason).replace("'", "").partition(", unable to parse")[0]
     option = "INPUT" if name == "input" else f"--{_WORDS.get(name, name).replace('_', '-')}"
     if config is not None and name in config.lines:

@@ -61,7 +61,7 @@ def test_kinds_are_words_or_flags_and_speed_where_there_is_none(arguments: str, 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("sped", "got 'sped', wanted one of speed, live, memory, start, quality\nTry: livematte bench --help"),
+        ("sped", "got 'sped', wanted one of speed, live, memory, start, stages, cuts, quality\nTry: livematte bench --help"),
         ("--quality --speed", "unrecognized arguments: --quality"),
         ("memory --rounds 2", "unrecognized arguments: --rounds 2"),
         ("--sizes 720p,4p", "argument --sizes: got 720p,4p, wanted one or more of 720p,1080p,4k,figure\nTry: livematte bench speed --help"),
@@ -81,7 +81,7 @@ def test_wrong_usage_is_told_before_anything_is_measured(arguments: str, told: s
     ("arguments", "told"),
     [
         ("--runtime abacus", r"--runtime: got 'abacus', wanted .*onnxruntime"),
-        ("--detail 512,9", "--detail: got '9', wanted greater than or equal to 64"),
+        ("--detail 512,9", "--detail: got '9', wanted 64 to 4096"),
         ("memory --detail 512,256", "bench memory measures one choice at a time; got 2, wanted no commas"),
         ("--clip nothing.mp4", "there is no nothing.mp4"),
         ("--plot rates.gif", "--plot: got rates.gif, wanted a name that ends in .png, .svg, .pdf, in a folder that"),

@@ -177,7 +177,7 @@ def test_several_outputs_from_one_pass(livematte: Callable[..., list[str]], tmp_
         "interrupted": False,
     }
     assert report["versions"].keys() >= {"python", "livematte", "torch", "onnxruntime", "av"}
-    assert set(report["stages"]) == {"read", "matte", "refine", "edges", "composite", "encode"}
+    assert set(report["stages"]) == {"read", "matte", "finish", "refine", "edges", "composite", "encode"}
     assert all(seconds > 0 for seconds in report["stages"].values())
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from livematte.background import Solid
+from livematte.belonging import Belonging
 from livematte.colour import Colour
 from livematte.composite import composite, cutout, view
 from livematte.frame import Frame, Matte
@@ -60,6 +61,17 @@ def test_composite_shows_the_mattes_foreground_colour(make_frame: MakeFrame) -> 
     behind = Solid("white").planes(frame, Matte(pha, fgr))
     com = composite(frame, Matte(pha, fgr), Solid("white"))
     np.testing.assert_array_equal(com.planes[0], over(fgr.planes[0], behind[0], pha))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_person_who_belongs_is_composited_as_they_became(make_frame: MakeFrame, name: str) -> None:
+    frame, pha, white = make_frame(name, seed=3), half_matte((64, 48)), Solid("white")
+    matte = Matte(pha, frame)
+    found = composite(frame, matte, white, belonging=Belonging(light_wrap=1, match=1))
+    became = Belonging(light_wrap=1, match=1).step(frame, matte, white.planes(frame, matte))
+    for one, other, plain in zip(found.planes, composite(frame, became, white).planes, composite(frame, matte, white).planes, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert (one != plain).any()
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -83,15 +83,15 @@ def test_backgrounds_of_the_command_line_replace_those_of_the_file(write: Any) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("smooth = 9", r"live.toml, line 3: smooth: got '9', wanted less than or equal to 5"),
+        ("smooth = 9", r"live.toml, line 3: smooth: got '9', wanted 0 to 5"),
         ('view = "sideways"', r"live.toml, line 3: view: got 'sideways', wanted auto, composite, cutout, alpha, foreground or triptych"),
         ('size = "big"', r"live.toml, line 3: size: got 'big', wanted WIDTHxHEIGHT, such as 1280x720"),
         ("fps = 0", r"live.toml, line 3: fps: got '0', wanted 1 to 240 frames per second"),
         ('fps = "1/0"', r"live.toml, line 3: fps: got '1/0', wanted frames per second, such as 30 or 30000/1001"),
         ('mirror = "perhaps"', r"live.toml, line 3: mirror: got 'perhaps', wanted a valid boolean"),
-        ("keyframes = -1", r"live.toml, line 3: keyframes: got '-1', wanted greater than 0"),
+        ("keyframes = -1", r"live.toml, line 3: keyframes: got '-1', wanted more than 0, up to 60"),
         ('pixel-format = ""\n\n\nbitrate = "much"', r"live.toml, line 6: bitrate: got 'much', wanted bits per second, such as 8M or 500k"),
-        ('pixel_format = "x"\n"detail" = 5', r"live.toml, line 4: detail: got '5', wanted greater than or equal to 64"),
+        ('pixel_format = "x"\n"detail" = 5', r"live.toml, line 4: detail: got '5', wanted 64 to 4096"),
         ("on-demand = 7", r"live.toml, line 3: on-demand: got '7', wanted a valid boolean"),
         ("  volume = 3", r"live.toml, line 3: volume: there is no such setting; wanted one of alpha, background, .*, pixel-format, .*view"),
         ("output = 5", r"live.toml, line 3: outputs?: got '5', wanted"),
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_told_with_its_line(write: Any, text: str, message: str
 
 def test_a_value_of_the_command_line_is_told_as_that(write: Any) -> None:
     config = read_config(write('input = "cam"\nsmooth = 0.5\n'))
-    with pytest.raises(SettingsError, match=r"^--smooth: got '9', wanted less than or equal to 5"):
+    with pytest.raises(SettingsError, match=r"^--smooth: got '9', wanted 0 to 5"):
         make_settings(config, smooth="9")
 
 
@@ -162,7 +162,7 @@ def test_the_command_line_tells_it_in_one_line_and_ends_with_2(write: Any, capsy
     assert cli.main(["--config", str(write('input = "cam"\nsmooth = 9\n'))]) == 2
     err = capsys.readouterr().err
     assert err.startswith("livematte: ")
-    assert err.rstrip().endswith("line 2: smooth: got '9', wanted less than or equal to 5")
+    assert err.rstrip().endswith("line 2: smooth: got '9', wanted 0 to 5")
 
 
 def test_the_class_is_called_so_in_a_file_too(write: Any) -> None:

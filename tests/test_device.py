@@ -57,7 +57,9 @@ def test_edges_and_mirrors_take_it(make_frame: MakeFrame, refiner: DeviceRefiner
     frame = make_frame("yuv420p", (64, 48))
     matte = on(refiner, frame, coefficients((40, 36), 2))
     here = Matte(matte.pha, matte.fgr)
-    for look in (Look(Solid("red"), choke=1.5), Look(Solid("red"), feather=2), Look(Solid("red"), mirror=True)):
+    red = Solid("red")
+    looks = (Look(red, choke=1.5), Look(red, feather=2), Look(red, mirror=True), Look(red, light_wrap=0.5), Look(red, match=0.5))
+    for look in looks:
         pictures = [look.view("composite", *look.shaped(frame, one)) for one in (matte, here)]
         same(pictures[0].planes, pictures[1].planes)
     assert edges.shape(matte).blend is not None

@@ -111,6 +111,18 @@ def test_equals_the_matte_made_in_memory(make_frame: MakeFrame, refiner: DeviceR
         assert (one != other).mean() < 0.01
 
 
+def test_alpha_that_was_changed_counts_in_the_place_of_the_networks(make_frame: MakeFrame, refiner: DeviceRefiner) -> None:
+    frame, coef = make_frame("yuv420p", (160, 120)), coefficients((64, 48), 5)
+    alpha = coefficients((64, 48), 6)[3::4]
+    there = torch.from_numpy(coef).to(refiner.device)
+    other = coef.copy()
+    other[3::4] = alpha
+    found, wanted = refiner.later(frame, there)(alpha), on(refiner, frame, other)
+    np.testing.assert_array_equal(found.pha, wanted.pha)
+    same(found.fgr.planes, wanted.fgr.planes)
+    np.testing.assert_array_equal(there.cpu().numpy(), coef)  # which may be asked for again
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("size", [(160, 120), (83, 71)])
 def test_composites_are_those_of_planes_over(make_frame: MakeFrame, refiner: DeviceRefiner, name: str, size: Size) -> None:

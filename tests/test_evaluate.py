@@ -185,7 +185,7 @@ def test_trees_as_the_published_evaluations_lay_them_out(tmp_path: Path, capsys:
                 pictures(tmp_path / root / "set_96x64" / part / "fgr" / name, [pha * np.float32(0.5) for pha in alphas()])
     (tmp_path / "pred" / "set_96x64" / "extra" / "pha" / "0000").mkdir(parents=True)
     found = pairs(tmp_path / "pred", tmp_path / "truth")
-    assert [pair.name for pair in found] == [f"set_96x64/{part}/pha/{name}" for part in ("motion", "static") for name in ("0000", "0001")]
+    assert [pair.name for pair in found] == [f"set_96x64/{part}/{name}" for part in ("motion", "static") for name in ("0000", "0001")]
     code, lines, told = run(capsys, "evaluate", tmp_path / "pred", tmp_path / "truth")
     assert (code, len(lines), len(told)) == (0, 2 + 4 + 1, 4)
     assert lines[-1].split()[1:5] == ["mean", "|", "16", "|"]
@@ -265,7 +265,7 @@ def test_missing_things_are_named(tmp_path: Path, capsys: Any) -> None:
         ((tmp_path / "none", true), 1, f"{tmp_path}/none holds no pictures"),
         ((short, true), 1, f"{short} lacks 2 of the frames of {true}: 0000, 0003"),
         ((true, short), 1, f"{short} lacks 2 of the frames of {true}: 0000, 0003"),
-        ((true, tree), 1, f"{true} has no pha/0000; wanted it to be laid out as {tree}"),
+        ((true, tree), 1, f"{true} has no pha/0000, nor a clip 0000.*; wanted it to be laid out as {tree}"),
         (clips, 1, f"{clips[0]} ends after 3 frames, {clips[1]} goes on"),
         (clips[::-1], 1, f"{clips[0]} ends after 3 frames, {clips[1]} goes on"),
         ((small, true), 1, f"frame 0 of {small} is 96x32, of {true} 96x64; wanted one size"),

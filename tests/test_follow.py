@@ -274,9 +274,9 @@ def test_following_gives_nearly_what_the_whole_gives(engine: Engine) -> None:
     sizes = set()
     for step in range(8):
         frame = scene(step)
-        coef, region = on._run(frame)
-        sizes.add(coef.shape[1:])
-        followed, whole = refine(frame, coef, region=region), off.step(frame)
+        look, region = on._run(frame)
+        sizes.add(look.coef.shape[1:])
+        followed, whole = refine(frame, look.coef, region=region), off.step(frame)
         # The network's global averages see another picture: its alpha differs a little where it is unsure.
         assert np.abs(followed.pha - whole.pha).mean() < 5e-3
     assert (288, 512) in sizes

@@ -127,7 +127,7 @@ def test_report_file(clip: Path, rvm_path: Path) -> None:
     told = json.loads(Path("r.json").read_text(encoding="utf-8"))
     assert told["frames_in"] == told["frames_out"] == FRAMES
     assert told["stages"] == report.stages
-    assert set(told["stages"]) == {"read", "matte", "refine", "edges", "composite", "encode"}
+    assert set(told["stages"]) == {"read", "matte", "finish", "refine", "edges", "composite", "encode"}
     assert (told["seconds"], told["bottleneck"]) == (report.seconds, report.bottleneck)
     assert told["fps"] == pytest.approx(report.fps, abs=1e-3)
     assert (told["interrupted"], told["parts"]) == (False, [])

@@ -124,7 +124,7 @@ def test_matte_image_wants_bytes_of_rgb(rgb: np.ndarray) -> None:
 
 
 def test_a_detail_that_is_none_is_an_error(rvm_path: Path) -> None:
-    with pytest.raises(SettingsError, match="--detail: got '-3', wanted greater than or equal to 64"):
+    with pytest.raises(SettingsError, match="--detail: got '-3', wanted 64 to 4096"):
         livematte.Matter(weights=rvm_path, detail=-3)
 
 

@@ -40,6 +40,8 @@ def test_a_change_is_seen_whole() -> None:
     look = controls.look
     assert (look.choke, look.feather, look.mirror, look.premultiplied, luma(look)) == (1.5, 2.0, True, True, 235)
     assert (controls.live.smooth, controls.live.detail) == (0.3, 256)
+    controls.change(light_wrap=0.5, match=1)
+    assert (controls.look.light_wrap, controls.look.match) == (0.5, 1)
 
 
 def test_what_changed_is_told_and_what_did_not_is_not() -> None:
@@ -83,9 +85,16 @@ def test_a_background_stays_open_while_others_change(picture: str) -> None:
         ({"choke": True}, r"choke: got True, wanted -100 to 100"),
         ({"choke": float("inf")}, r"choke: got inf, wanted -100 to 100"),
         ({"feather": -1}, r"feather: got -1, wanted 0 to 100"),
+        ({"light_wrap": 1.5}, r"light_wrap: got 1.5, wanted 0 to 1"),
+        ({"match": -0.5}, r"match: got -0.5, wanted 0 to 1"),
         ({"detail": 63}, r"detail: got 63, wanted 64 to 4096"),
         ({"detail": 300.5}, r"detail: got 300.5, wanted"),
         ({"detail": "auto"}, r"detail: got 'auto', wanted 64 to 4096"),
+        ({"keep": "some"}, r"keep: got 'some', wanted all, nearest or how many people, from 1 to 99"),
+        ({"keep": 0}, r"keep: got 0, wanted all"),
+        ({"keep": True}, r"keep: got True, wanted all"),
+        ({"keep": 100}, r"keep: got 100, wanted all"),
+        ({"keep": 1.0}, r"keep: got 1.0, wanted all"),
     ],
 )
 def test_a_bad_value_is_refused_and_changes_nothing(values: dict[str, Any], message: str) -> None:
@@ -95,6 +104,25 @@ def test_a_bad_value_is_refused_and_changes_nothing(values: dict[str, Any], mess
     with pytest.raises(LivematteError, match=message):
         controls.change(**{"mirror": True, **values})
     assert (controls.live, controls.look) == (live, look)
+
+
+def test_who_stays_is_changed() -> None:
+    told: list[set[str]] = []
+    controls = Controls(Live(background="white"))
+    controls.on_change = told.append
+    controls.change(keep="nearest")
+    controls.change(keep=2)
+    controls.change(keep=2)
+    assert told == [{"keep"}, {"keep"}]
+    assert controls.live.keep == 2
+
+
+@pytest.mark.parametrize("place", [(-0.1, 0.5), (0.5, 1.1), (float("nan"), 0.5)])
+def test_a_click_is_in_the_picture(place: tuple[float, float]) -> None:
+    controls = Controls(Live(background="white"))
+    controls.on_choose = lambda x, y: pytest.fail("there is no such place")
+    with pytest.raises(ValueError, match="wanted 0 to 1"):
+        controls.choose(*place)
 
 
 def test_no_background_is_for_outputs_with_alpha() -> None:

@@ -9,7 +9,7 @@ import pytest
 from livematte.errors import LivematteError
 from livematte.live.controls import Controls, Live
 from livematte.live.keys import Keys
-from livematte.sinks.window import HELP
+from livematte.sinks.window import KEYS
 
 
 class Pressed:
@@ -77,6 +77,24 @@ def test_f_flips() -> None:
     assert not pressed.live.mirror
 
 
+def test_k_keeps_the_nearest_or_everybody() -> None:
+    pressed = Pressed()
+    assert pressed.press("k") == ["kept: the nearest person"]
+    assert pressed.live.keep == "nearest"
+    assert pressed.press("k") == ["kept: everybody"]
+    assert pressed.live.keep == "all"
+    assert Pressed(keep=2).press("k") == ["kept: the nearest person"]
+
+
+@pytest.mark.parametrize(("mirror", "chosen"), [(False, (0.2, 0.7)), (True, (0.8, 0.7))])
+def test_a_click_is_where_that_is_in_the_frame_itself(mirror: bool, chosen: tuple[float, float]) -> None:
+    pressed = Pressed(mirror=mirror)
+    heard: list[tuple[float, float]] = []
+    pressed.controls.on_choose = lambda x, y: heard.append((x, y))
+    assert pressed.keys.click(0.2, 0.7) == "kept alone: who was clicked on; a click beside everybody: as before"
+    assert heard == [pytest.approx(chosen)]
+
+
 def test_s_takes_a_picture() -> None:
     assert Pressed().press("s") == ["snapshot: here.png"]
 
@@ -106,7 +124,7 @@ def test_what_a_key_cannot_do_is_told() -> None:
     assert not pressed.live.mirror
 
 
-@pytest.mark.parametrize("key", [key for keys, _ in HELP for key in keys.split() if key != "?"])
+@pytest.mark.parametrize("key", sorted(KEYS - {"?"}))
 def test_every_key_of_the_help_does_something(key: str) -> None:
     pressed = Pressed(smooth=0.5)
     live = pressed.live

@@ -217,10 +217,11 @@ def test_who_listens_may_end_it() -> None:
 
 
 class Preview(Screen):
-    """A window. keys: what is pressed."""
+    """A window. keys: what is pressed. clicked: where, once there is a picture."""
 
-    def __init__(self, keys: Sequence[str] = (), breaks: bool = False) -> None:
+    def __init__(self, keys: Sequence[str] = (), breaks: bool = False, clicked: Sequence[tuple[float, float]] = ()) -> None:
         super().__init__("window")
+        self.clicked = list(clicked)
         self.keys, self.breaks, self.lines, self.helped, self.pumped_by = list(keys), breaks, [""], 0, set[Any]()
 
     def pump(self) -> list[str]:
@@ -228,6 +229,9 @@ class Preview(Screen):
         if self.breaks and self.frames:
             raise RuntimeError("the toolkit broke")
         return [self.keys.pop(0)] if self.keys and self.frames else []
+
+    def clicks(self) -> list[tuple[float, float]]:
+        return [self.clicked.pop(0)] if self.clicked and self.frames else []
 
     def status(self, text: str) -> None:
         self.lines.append(text)
@@ -244,6 +248,17 @@ def test_keys_of_the_window_are_done_and_told() -> None:
     assert window.helped == 1
     assert "matted" in window.lines[-1]
     assert len(window.pumped_by) == 1
+
+
+@pytest.mark.parametrize(("view", "chosen"), [("composite", (0.75, 0.5)), ("triptych", (0.25, 0.5))])
+def test_a_click_in_the_window_chooses_who_is_there(view: str, chosen: tuple[float, float]) -> None:
+    window = Preview(clicked=[(0.75, 0.5)])
+    heard: list[tuple[float, float]] = []
+    with World(exits=[Exit(window, view, window.again)]) as world:
+        world.controls.on_choose = lambda x, y: heard.append((x, y))
+        world.until(lambda: heard)
+    assert heard == [pytest.approx(chosen)]
+    assert world.told == ["kept alone: who was clicked on; a click beside everybody: as before"]
 
 
 def test_a_window_that_breaks_does_not_end_the_others() -> None:

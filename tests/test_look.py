@@ -15,6 +15,7 @@ import pytest
 from live_world import PERSON, RED, ROOM, Keyer, room_with_person
 
 from livematte.background import Blur, Clip, Picture, Solid
+from livematte.composite import composite
 from livematte.errors import SettingsError, SourceError
 from livematte.frame import Frame, Matte
 from livematte.live import stand_in
@@ -132,6 +133,69 @@ def test_premultiplied_is_for_cutouts() -> None:
     straight, pre = (Look(premultiplied=pre) for pre in (False, True))
     assert straight.view("cutout", frame, matte_of(frame)).planes[0].min() > PERSON - 20
     assert pre.view("cutout", frame, matte_of(frame)).planes[0].min() == 16
+
+
+def test_a_look_without_light_wrap_and_match_leaves_every_bit() -> None:
+    frame = room_with_person((64, 48))
+    matte, white = matte_of(frame), Solid("white")
+    for one, other in zip(Look(white).view("auto", frame, matte).planes, composite(frame, matte, white).planes, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("view", ["composite", "auto"])
+def test_light_wrap_and_match_are_seen_in_the_composite(view: str) -> None:
+    frame = room_with_person((64, 48))
+    matte = matte_of(frame)
+    for look in (Look(Solid("black"), light_wrap=1), Look(Solid("black"), match=1)):
+        shown = look.view(view, frame, matte).planes[0]
+        assert (shown[matte.pha == 1] < PERSON).any()
+        np.testing.assert_array_equal(shown[matte.pha == 0], 16)
+
+
+@pytest.mark.parametrize("view", ["cutout", "alpha", "foreground", "triptych"])
+def test_light_wrap_and_match_belong_to_a_background_only(view: str) -> None:
+    frame = room_with_person((64, 48))
+    plain, belongs = (Look(Solid("white"), **amounts) for amounts in ({"match": 0.0}, {"light_wrap": 1.0, "match": 1.0}))
+    for one, other in zip(plain.view(view, frame, matte_of(frame)).planes, belongs.view(view, frame, matte_of(frame)).planes, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_several_outputs_of_a_frame_count_as_one() -> None:
+    """What is asked for twice is the same twice: no time passes between."""
+    look = Look(Solid("white"), match=1)
+    for pts in range(0, 400, 40):
+        frame = replace(room_with_person((64, 48)), pts=pts)
+        one, other = (look.view("composite", frame, matte_of(frame)).planes[0] for _ in range(2))
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_scene_that_starts_is_matched_at_once() -> None:
+    behind = iter([Solid("black"), *3 * [Solid("white")]])
+
+    class Turns:
+        def planes(self, frame: Frame, matte: Matte) -> Any:
+            return next(behind).planes(frame, matte)
+
+    look, frames = Look(Turns(), match=1), [replace(room_with_person((64, 48)), pts=pts) for pts in (0, 40, 80)]
+    dark, drawn = (look.view("composite", frame, matte_of(frame)).planes[0] for frame in frames[:2])
+    look.reset()
+    bright = look.view("composite", frames[2], matte_of(frames[2])).planes[0]
+    sure = matte_of(frames[0]).pha == 1
+    assert dark[sure].mean() < PERSON - 10
+    assert abs(drawn[sure].mean() - dark[sure].mean()) < 3
+    np.testing.assert_array_equal(bright[sure], PERSON)
+
+
+@pytest.mark.parametrize("amounts", [{"light_wrap": 2.0}, {"match": -1.0}])
+def test_amounts_out_of_range_are_told(amounts: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=r"wanted 0 \(off\) to 1"):
+        Look(Solid("white"), **amounts)
+
+
+def test_looks_of_the_same_settings_are_equal() -> None:
+    white = Solid("white")
+    assert Look(white, match=0.5) == Look(white, match=0.5)
+    assert Look(white, match=0.5) != Look(white)
 
 
 class Breaks:

@@ -124,8 +124,8 @@ def test_what_does_not_go_together(given: dict[str, str], message: str) -> None:
     [
         ({"threshold": "1.5"}, "--threshold: got '1.5', wanted otsu, adaptive or a level from 0 to 1"),
         ({"threshold": "oslo"}, "--threshold: got 'oslo', wanted otsu"),
-        ({"key": "green", "tolerance": "2"}, "--tolerance: got '2', wanted less than or equal to 0.45"),
-        ({"key": "green", "despill": "-1"}, "--despill: got '-1', wanted greater than or equal to 0"),
+        ({"key": "green", "tolerance": "2"}, "--tolerance: got '2', wanted 0 to 0.45"),
+        ({"key": "green", "despill": "-1"}, "--despill: got '-1', wanted 0 to 1"),
         ({"key": ""}, "--key: got ''"),
     ],
 )

@@ -114,7 +114,7 @@ def test_report_tells_what_took_the_time() -> None:
     heard: list[Report] = []
     slow = Counter(lambda number: time.sleep(0.03))
     report = Pipeline(Script(frames(10)), slow, outputs(Memory()), Look()).run(heard.append)
-    assert set(report.stages) == {"read", "matte", "refine", "edges", "composite", "encode"}
+    assert set(report.stages) == {"read", "matte", "finish", "refine", "edges", "composite", "encode"}
     assert report.bottleneck == "matte"
     assert max(report.stages, key=lambda stage: report.stages[stage]) == "matte"
     assert report.fps == report.frames_out / report.seconds

@@ -167,7 +167,7 @@ def test_spread_takes_nothing_that_weighs_nothing(make_frame: MakeFrame) -> None
     luma[20:, :] = 235
     weight = np.zeros((24, 32), np.float32)
     weight[:10] = 1
-    planes = spread(frame.with_planes((luma, *frame.planes[1:])), weight, step=2, cells=12, sigma=2)
+    planes = spread(frame.with_planes((luma, *frame.planes[1:])), weight, step=2, cells=12)
     np.testing.assert_array_equal(planes[0], 50)
 
 

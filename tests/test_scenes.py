@@ -43,8 +43,8 @@ def scene(seed: int, count: int) -> list[np.ndarray]:
     return pictures
 
 
-def starts(frames: Iterable[Frame]) -> list[int]:
-    detector = CutDetector()
+def starts(frames: Iterable[Frame], *, light: bool = False) -> list[int]:
+    detector = CutDetector(light=light)
     return [i for i, frame in enumerate(frames) if detector.starts_scene(frame)]
 
 
@@ -81,11 +81,62 @@ def test_a_fade_of_four_frames_starts_one_scene_at_most() -> None:
     assert len(starts(map(grey, shown))) <= 2
 
 
-def test_a_flash_starts_one_scene_at_most_and_blinds_for_a_moment_only() -> None:
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_a_flash_is_no_cut_and_blinds_nobody(frames: int) -> None:
+    """Of clipped lights, as cameras take it: most of the picture has some structure left."""
     pictures = [*scene(1, 20), *scene(2, 10)]
-    pictures[8] = pictures[8] * 0.2 + 0.8
-    found = starts(map(grey, pictures))
-    assert found == [0, 8, 20]
+    for index in range(8, 8 + frames):
+        pictures[index] = np.minimum(pictures[index] * 0.6 + 0.5, 1)
+    assert starts(map(grey, pictures)) == [0, 20]
+
+
+def test_light_switched_off_and_on_is_no_cut() -> None:
+    """But for those who ask for it."""
+    level = [1.0] * 8 + [0.25] * 8 + [1.0] * 8
+    frames = [grey(p * by) for p, by in zip(scene(1, 24), level, strict=True)]
+    assert starts(frames) == [0]
+    assert starts(frames, light=True) == [0, 8, 16]
+
+
+def test_exposure_that_pumps_is_no_cut() -> None:
+    assert starts(grey(np.clip(p * (0.8 + 0.3 * np.sin(i)), 0, 1)) for i, p in enumerate(scene(1, 30))) == [0]
+
+
+def test_cuts_in_the_dark_are_found() -> None:
+    dark = [p * 0.15 for p in (*scene(1, 12), *scene(2, 12))]
+    assert starts(map(grey, dark)) == [0, 12]
+
+
+def test_a_cut_from_black_and_to_black_is_found() -> None:
+    """But for noise there is nothing to be like."""
+    rng = np.random.default_rng(3)
+    black = [np.abs(rng.normal(0, 0.004, (72, 128))) for _ in range(8)]
+    assert starts(map(grey, [*black, *scene(1, 10), *black])) == [0, 8, 18]
+
+
+def test_a_hand_held_camera_makes_no_cuts() -> None:
+    """That jumps by up to an eighth of the width from frame to frame."""
+    wide, rng = texture(5), np.random.default_rng(2)
+    assert starts(grey(wide[:, x : x + 128]) for x in rng.integers(200, 216, 40)) == [0]
+
+
+def test_somebody_who_is_elsewhere_at_once_starts_a_scene() -> None:
+    """Before a plain wall, where most of the picture stays: as where a piece of an interview was cut out."""
+    frames = []
+    for step in range(20):
+        picture = np.full((72, 128), 0.4) + 0.02 * np.sin(np.arange(128) / 9)
+        cv2.circle(picture, (36 + step % 2 if step < 10 else 90, 40), 22, 0.85, -1)
+        frames.append(grey(picture))
+    assert starts(frames) == [0, 10]
+
+
+def test_who_walks_past_the_lens_is_no_cut() -> None:
+    """Dark, and nearly as wide as the picture; half a second."""
+    pictures = scene(1, 30)
+    for index in range(14):
+        left = round(-110 + 17 * index)
+        pictures[8 + index][:, max(0, left) : max(0, left + 100)] = 0.05
+    assert starts(map(grey, pictures)) == [0]
 
 
 def test_noise_and_a_lamp_are_no_cuts() -> None:

@@ -141,6 +141,7 @@ while "q" not in keys and time.monotonic() < end:
     for key in new:
         if key == "?":
             sink.help()
+    new += [f"{x:.4f},{y:.4f}" for x, y in sink.clicks()]
     print(*(new or ["."]), flush=True)
     time.sleep(0.02)
 closer = threading.Thread(target=sink.close)
@@ -189,6 +190,32 @@ def test_the_window_shows_frames_and_gives_keys(display: Display, running: subpr
     out, err = running.communicate(timeout=30)
     assert out.splitlines()[-1] == "after [] []"
     assert (running.returncode, err) == (0, "")
+
+
+def test_a_click_is_told_as_a_place_of_the_picture_however_large_it_is(display: Display, running: subprocess.Popen[str]) -> None:
+    lines_until(running, ".", more=20)
+
+    def clicked(x: int, y: int, *before: str) -> str:
+        display.do(*before, "mousemove", str(x), str(y), "click", "1")
+        assert running.stdout is not None
+        return next(line.strip() for line in running.stdout if "," in line)
+
+    assert clicked(80, 45) == "0.2516,0.2528"  # of 320x180, the middle of that pixel
+    assert clicked(0, 179, "mousemove", "160", "90", "click", "3") == "0.0016,0.9972", "the right button chooses nobody"
+    display.do("search", "--name", "^livematte$", "windowsize", "360", "290")
+    lines_until(running, ".", more=20)
+    shown = display.pixels()
+    red = np.argwhere((shown == shown[145, 180]).all(2))
+    top, left, height, width = *red.min(0), *(np.ptp(red, 0) + 1)
+    assert (left, width) == (0, 360), "as wide as the window"
+    assert top > 20, "above it a bar: the picture keeps its shape"
+    # A click on the bar comes first, and is none.
+    place = clicked(270, int(top + height // 4), "mousemove", "180", "10", "click", "1").split(",")
+    np.testing.assert_allclose([float(at) for at in place], [0.75, 0.25], atol=0.02)
+    display.do("key", "q")
+    out, err = running.communicate(timeout=30)
+    assert (running.returncode, err) == (0, "")
+    assert out.splitlines()[-1] == "after [] []"
 
 
 # What a window manager sends when the user closes a window: ICCCM, 4.2.8.1.

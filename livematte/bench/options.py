@@ -15,6 +15,8 @@ KINDS = {
     "live": "steadiness, latency and memory of a live job",
     "memory": "resident size over a long 1080p clip",
     "start": "seconds until livematte answers",
+    "stages": "what each thing that happens to a frame costs, beside its network",
+    "cuts": "whether cuts are found on spliced clips, and what follows them in the matte",
     "quality": "the gate: what precision, engines and methods cost in quality; ends with code 1 where a default costs too much",
 }
 # Where results go, and what is kept beside them anyway.
@@ -60,6 +62,8 @@ def _parser() -> _Parser:
     _add_live(made["live"])
     _add_memory(made["memory"])
     _add_start(made["start"])
+    _add_stages(made["stages"])
+    _add_cuts(made["cuts"])
     _add_quality(made["quality"])
     for kind in made.values():
         _add_results(kind)
@@ -97,6 +101,22 @@ def _add_memory(parser: argparse.ArgumentParser) -> None:
 def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=_count, default=5, metavar="N", help="times that each is measured (5)")
     _add_clip(parser)
+
+
+def _add_stages(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--rounds", type=_count, default=3, metavar="N", help="times that each is measured (3)")
+    add("--frames", type=_count, default=48, metavar="N", help="frames, all in memory (48)")
+    _add_clip(parser)
+
+
+def _add_cuts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--truth", type=Path, metavar="DIR", help="clips with known alpha, NAME.src.mkv and NAME.pha.mkv (else drawn ones)")
+    add("--clips", type=Path, metavar="DIR", help="other clips to splice for the detector (those with known alpha)")
+    add("--drawn", action="store_true", help="drawn clips, also where a folder of others lies beside the checkout")
+    add("--detector", action="store_true", help="only the detector, without mattes")
+    parser.set_defaults(clip=None)
 
 
 def _add_quality(parser: argparse.ArgumentParser) -> None:

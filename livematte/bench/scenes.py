@@ -8,21 +8,18 @@ comparisons (this way of running it against that way), and says little of how go
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from livematte.bench.choices import Choice
+from livematte.bench.lossless import Writer, frame_of, grey_of
 from livematte.bench.places import made
-from livematte.colour import Colour
-from livematte.frame import Frame, Size, pixel_format
+from livematte.frame import Frame, Size
 from livematte.job import Job
-from livematte.pyav import to_av
 from livematte.sources import open_source
 
 Array = NDArray[np.float32]
@@ -71,10 +68,11 @@ def composed(scene: Scene, clip: Path, frames: int) -> tuple[Path, Path]:
     stem = f"{clip.stem}-{scene.name}-{frames}"
 
     def make(path: Path) -> None:
-        with _Writer(path, "yuv444p") as src, _Writer(path.with_name(f"{stem}.pha.mkv"), "gray") as pha:
+        to = path.with_name(f"{stem}.pha.mkv")
+        with Writer(path, "yuv444p", SIZE, RATE) as src, Writer(to, "gray", SIZE, RATE) as pha:
             for rgb, alpha in _pictures(scene, source, frames):
-                src.write(_frame(rgb))
-                pha.write(Frame(((alpha * 255 + 0.5).astype(np.uint8),), _known("gray")))
+                src.write(frame_of(rgb, "yuv444p"))
+                pha.write(grey_of(alpha))
 
     path = made(f"{stem}.src.mkv", make, source, Path(__file__))
     return path, path.with_name(f"{stem}.pha.mkv")
@@ -128,44 +126,14 @@ def backdrop(size: Size, rng: np.random.Generator) -> Array:
         right, bottom = left + rng.uniform(0.03, 0.2) * width, top + rng.uniform(0.05, 0.3) * height
         cv2.rectangle(wall, (round(left), round(top)), (round(right), round(bottom)), rng.uniform(0.05, 0.95, 3).tolist(), cv2.FILLED)
     grey = wall.mean(axis=2, keepdims=True)
-    return np.clip(cv2.GaussianBlur(grey + _MUTED * (wall - grey), (0, 0), height / 200), 0, 1)
+    return out_of_focus(grey + _MUTED * (wall - grey), height / 200)
+
+
+def out_of_focus(picture: Array, radius: float) -> Array:
+    """(H, W, 3), clipped to [0, 1]. Blurred as integers: floats come out with other last bits where a picture lies elsewhere in memory."""
+    codes = np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
+    return cv2.GaussianBlur(codes, (0, 0), radius).astype(np.float32) * np.float32(1 / 65535)
 
 
 def _shifted(wall: Array, left: float, top: float) -> Array:
     return cv2.warpAffine(wall, np.array([[1.0, 0, -left], [0, 1.0, -top]]), SIZE, flags=cv2.INTER_LINEAR)
-
-
-def _known(name: str) -> Any:
-    known = pixel_format(name)
-    assert known is not None
-    return known[0]
-
-
-def _frame(rgb: Array) -> Frame:
-    blank = Frame((np.zeros((1, 1), np.uint8),) * 3, _known("yuv444p"), colour=Colour(matrix=1, full_range=False))
-    return blank.with_planes(blank.from_rgb(rgb))
-
-
-class _Writer:
-    """Writes frames as FFV1, one after another."""
-
-    def __init__(self, path: Path, pixels: str) -> None:
-        self._target: Any = av.open(str(path), "w", format="matroska")
-        self._video = self._target.add_stream("ffv1", rate=RATE)
-        self._video.width, self._video.height, self._video.pix_fmt = *SIZE, pixels
-        if pixels != "gray":
-            self._video.codec_context.colorspace, self._video.codec_context.color_range = 1, 1
-        self._count = 0
-
-    def write(self, frame: Frame) -> None:
-        picture = to_av(frame)
-        picture.pts, picture.time_base = self._count, Fraction(1, RATE)
-        self._target.mux(self._video.encode(picture))
-        self._count += 1
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._target.mux(self._video.encode(None))
-        self._target.close()

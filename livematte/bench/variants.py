@@ -16,12 +16,12 @@ import torch
 
 from livematte.bench.choices import Choice, engines_here, open_chosen
 from livematte.engines import Engine, Floats
+from livematte.finish import Finish, Finished
 from livematte.frame import Frame, Matte
 from livematte.matting.base import Matter
 from livematte.networks.rvm import apply_coefficients
 from livematte.opening import make_matter
 from livematte.settings import Settings
-from livematte.smooth import Smoother
 
 Make = Callable[[], AbstractContextManager[Matter]]
 
@@ -76,26 +76,9 @@ def _opened(settings: Settings, reuse: bool) -> Iterator[Matter]:
     engine = open_chosen(settings)
     try:
         matter = make_matter(engine, settings, reuse=reuse)
-        yield _Smoothed(matter, settings.smooth) if settings.smooth else matter
+        yield Finished(matter, Finish(smooth=settings.smooth)) if settings.smooth else matter
     finally:
         engine.close()
-
-
-class _Smoothed:
-    """A Matter whose alpha is smoothed, as a job does it."""
-
-    def __init__(self, matter: Matter, seconds: float) -> None:
-        self._matter, self._smoother = matter, Smoother(seconds)
-
-    def step(self, frame: Frame) -> Matte:
-        return self._smoother.step(frame, self._matter.step(frame))
-
-    def reset(self) -> None:
-        self._matter.reset()
-        self._smoother.reset()
-
-    def prime(self, frames: Sequence[Frame]) -> None:
-        self._matter.prime(frames)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from livematte.errors import LivematteError, SettingsError
 from livematte.options import Parser
 
 _EPILOG = """\
-PRED and TRUTH: two clips (with alpha, or of alpha as grey), two folders of pictures, or two trees with pha/CLIP/ and fgr/CLIP/ folders.
+PRED and TRUTH: two clips (with alpha, or of alpha as grey), two folders of pictures, or two trees with pha/CLIP/ and
+fgr/CLIP/ folders, or CLIP/pha/ and CLIP/fgr/; PRED may hold clips named as the TRUTH's, CLIP.mkv.
 
 measures, 0 where both are equal:
   MAD MSE         alpha, x 1e3                        Grad  its gradients, x 1e-3 (a sum: of one size only)

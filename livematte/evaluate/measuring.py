@@ -95,11 +95,11 @@ def _in_order(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: I
 
 
 def of_frame(before: Moment | None, now: Moment, names: Sequence[str] = NAMES) -> Values:
-    """The measures of one frame. before: the frame before it, None for a clip's first."""
+    """The measures of one frame. before: the frame before it, None for a clip's first; of another size it is no neighbour."""
     values = {name: measure(now.pha[None], now.true[None]) for name, measure in ALPHA.items() if name in names}
     if "outline" in names:
         values["outline"] = metrics.outline(now.pha[None], now.true[None])
-    if before is not None:
+    if before is not None and before.true.shape == now.true.shape:  # pictures of a set have sizes of their own
         if "dtSSD" in names:
             values["dtSSD"] = _dtssd(before, now)
         if "warp" in names:

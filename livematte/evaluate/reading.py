@@ -36,14 +36,13 @@ class Moment:
 
 def moments(pair: Pair) -> Iterator[Moment]:
     """In order. SourceError where a side ends before the other, or a frame has another size."""
-    paths = [pair.pha, pair.true]
-    if pair.fgr is not None and pair.true_fgr is not None:
-        paths += [pair.fgr, pair.true_fgr]
-    for index, frames in enumerate(zip_longest(*map(_frames, paths))):
+    apart = [path for path in (pair.true_fgr, pair.fgr) if path is not None]
+    paths = [pair.pha, pair.true, *apart]
+    sides = [_alphas(pair.pha), _alphas(pair.true), *map(_frames, apart)]
+    for index, frames in enumerate(zip_longest(*sides)):
         _check_alike(index, paths, frames)
         pred, true, *foregrounds = frames
-        fgr, true_fgr = (frame.rgb() for frame in foregrounds) if foregrounds else _colours(pred, true)
-        yield Moment(index, true.seconds, alpha_of(pred), alpha_of(true), fgr, true_fgr)
+        yield Moment(index, true.seconds, alpha_of(pred), alpha_of(true), *_colours(pred, true, foregrounds))
 
 
 def _check_alike(index: int, paths: Sequence[Path], frames: Sequence[Frame | None]) -> None:
@@ -71,22 +70,33 @@ def alpha_of(frame: Frame) -> Floats:
     return np.clip((plane - np.float32(zero)) * np.float32(1 / scale), 0, 1)
 
 
-def _colours(frame: Frame, true: Frame) -> tuple[Floats | None, Floats | None]:
-    """Of two cutouts."""
-    if frame.pha is None or true.pha is None:
+def _colours(pred: Frame, true: Frame, apart: Sequence[Frame]) -> tuple[Floats | None, Floats | None]:
+    """Of the truth's foreground and, where it lies apart too, the prediction's; else of cutouts. None, None where there are none."""
+    if len(apart) == 2:
+        return apart[1].rgb(), apart[0].rgb()
+    of = apart[0] if apart else true
+    if pred.pha is None or (true.pha is None and not apart):
         return None, None
-    return frame.rgb(), true.rgb()
+    return pred.rgb(), of.rgb()
 
 
 def _frames(path: Path) -> Iterator[Frame]:
-    """Of a file or a folder. Without alpha are only pictures of alpha, which are grey: one with colours, and any after a frame that has
-    alpha, is an opaque cutout, for a picture's reader leaves out an alpha that is 1 everywhere."""
-    cutouts = False
+    """Of a file or a folder."""
     with open_source(path) as source:
-        for frame in source:
-            cutouts = cutouts or frame.pha is not None or _coloured(frame)
-            opaque = cutouts and frame.pha is None
-            yield replace(frame, pha=np.ones(frame.size[::-1], np.float32)) if opaque else frame
+        yield from source
+
+
+def _alphas(path: Path) -> Iterator[Frame]:
+    """Of a file or a folder. Without alpha are only pictures of alpha, which are grey: one with colours, and any after a frame that has
+    alpha, is an opaque cutout, for a picture's reader leaves out an alpha that is 1 everywhere. SourceError: no frame of a clip has any."""
+    cutouts = alpha = False
+    for frame in _frames(path):
+        alpha = alpha or frame.pha is not None
+        cutouts = cutouts or alpha or _coloured(frame)
+        opaque = cutouts and frame.pha is None
+        yield replace(frame, pha=np.ones(frame.size[::-1], np.float32)) if opaque else frame
+    if cutouts and not alpha:
+        raise SourceError(f"{path} has colours and no alpha; wanted a clip or pictures with alpha, or of alpha as grey")
 
 
 def _coloured(frame: Frame) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from livematte.background import Background
 from livematte.errors import LivematteError, SettingsError
@@ -21,7 +21,8 @@ STRENGTHS = (1.0, 2.0, 4.0, 8.0, 16.0)  # of the blur, percent of the picture's 
 @dataclass(frozen=True)
 class Live:
     """What can be changed, as a person says it. background: as --background. smooth: seconds. choke, feather: pixels. detail: longest side
-    of the network's picture, None = as large as time allows. backgrounds: what next_background goes through."""
+    of the network's picture, None = as large as time allows. backgrounds: what next_background goes through. light_wrap, match: 0 to 1.
+    keep: "all", "nearest" or how many of the nearest people."""
 
     background: str = "none"
     backgrounds: tuple[str, ...] = ()
@@ -32,17 +33,29 @@ class Live:
     mirror: bool = False
     paused: bool = False
     premultiplied: bool = False
+    light_wrap: float = 0.0
+    match: float = 0.0
+    keep: Literal["all", "nearest"] | int = "all"
 
 
-_RANGES = {"smooth": (0.0, 5.0), "choke": (-100.0, 100.0), "feather": (0.0, 100.0), "detail": (64, 4096)}
+_RANGES = {
+    "smooth": (0.0, 5.0),
+    "choke": (-100.0, 100.0),
+    "feather": (0.0, 100.0),
+    "detail": (64, 4096),
+    "light_wrap": (0.0, 1.0),
+    "match": (0.0, 1.0),
+}
 _SWITCHES = ("mirror", "paused", "premultiplied")
+_MOST = 99  # people to keep
 
 
 class Controls:
     """The settings of a running job, for any thread.
 
     opaque: an output holds no alpha, so "none" is no background for it. prepare: called with a new Look before it counts; what it raises
-    refuses the change. on_change: called after a change with the names of what changed. tell: hears of a background that breaks."""
+    refuses the change. on_change: called after a change with the names of what changed. on_choose: hears of a click on a person, where that
+    is in the frame, as fractions of its width and height. tell: hears of a background that breaks."""
 
     def __init__(self, live: Live, *, opaque: bool = False, tell: Callable[[str], None] = lambda text: None) -> None:
         self._lock = threading.RLock()
@@ -53,6 +66,7 @@ class Controls:
         self._old: list[Background | None] = []
         self.prepare: Callable[[Look], None] = lambda look: None
         self.on_change: Callable[[set[str]], None] = lambda names: None
+        self.on_choose: Callable[[float, float], None] = lambda x, y: None
 
     @property
     def live(self) -> Live:
@@ -84,6 +98,14 @@ class Controls:
                 self._old.append(self._look.background)
             self._live, self._look = live, look
             self.on_change(changed)  # under the lock: what is shown follows the settings in their order
+
+    def choose(self, x: float, y: float) -> None:
+        """Keeps alone who is seen at that place of the picture as it is shown, mirrored or not; where nobody is, all is as before.
+
+        x, y: fractions of its width and height. ValueError for a place outside of it."""
+        if not (0 <= x <= 1 and 0 <= y <= 1):
+            raise ValueError(f"got {x = }, {y = }, wanted 0 to 1")
+        self.on_choose(1 - x if self._live.mirror else x, y)
 
     def next_background(self) -> str:
         """The next of `backgrounds` that can be shown; those that cannot are told and passed over."""
@@ -136,7 +158,7 @@ class Controls:
         return None if background is None else Lasting(background, self._tell)
 
     def _looks(self, live: Live, background: Background | None) -> Look:
-        return Look(background, live.choke, live.feather, live.premultiplied, live.mirror)
+        return Look(background, live.choke, live.feather, live.premultiplied, live.mirror, live.light_wrap, live.match)
 
 
 def _check(values: dict[str, Any]) -> None:
@@ -147,8 +169,16 @@ def _check(values: dict[str, Any]) -> None:
             raise SettingsError(f"{name}: got {value!r}, wanted true or false")
         if name == "background" and not (isinstance(value, str) and value):
             raise SettingsError(f"background: got {value!r}, wanted none, blur, a colour, a picture or a video")
+        if name == "keep" and not _is_keep(value):
+            raise SettingsError(f"keep: got {value!r}, wanted all, nearest or how many people, from 1 to {_MOST}")
         if name in _RANGES and not (name == "detail" and value is None):
             low, high = _RANGES[name]
             kind = int if name == "detail" else int | float
             if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
                 raise SettingsError(f"{name}: got {value!r}, wanted {low:g} to {high:g}")
+
+
+def _is_keep(value: Any) -> bool:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return 1 <= value <= _MOST
+    return isinstance(value, str) and value in ("all", "nearest")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from livematte.channels import Channel
 from livematte.errors import LivematteError
+from livematte.finish import Finish
 from livematte.frame import Frame, Matte
 from livematte.live.board import Board
 from livematte.live.clock import Clock
@@ -16,7 +17,8 @@ from livematte.live.figures import Times
 from livematte.live.matting import Matted
 from livematte.live.stand_in import StandIn
 from livematte.look import Look
-from livematte.smooth import OneFrameDelay, Smoother
+from livematte.matting.draft import Draft
+from livematte.smooth import OneFrameDelay
 
 
 class Dressing:
@@ -34,11 +36,13 @@ class Dressing:
         views: Sequence[str],
         times: Times,
         tell_once: Callable[[str], None],
+        finish: Finish,
         ofd: bool = False,
     ) -> None:
         self._board, self._clock, self._controls, self._stand_in = board, clock, controls, stand_in
         self._views, self._times, self._tell_once = sorted(set(views)), times, tell_once
-        self._smoother, self._epoch = Smoother(), -1
+        self._finish, self._epoch = finish, -1
+        self._resets = True  # of the look that is next, what it carries over
         self._delay: OneFrameDelay[Captured] | None = OneFrameDelay(raises=False) if ofd else None
 
     def run(self, matted: Channel[Matted], period: float) -> None:
@@ -56,6 +60,7 @@ class Dressing:
                     self._dress(item, look)
             except Exception as error:  # noqa: BLE001 - no picture is better than the end of a call
                 self._board.clear()
+                self._forget()
                 known = isinstance(error, LivematteError)
                 self._tell_once(str(error) if known else f"a picture could not be made: {type(error).__name__}: {error}")
             if ended:
@@ -70,9 +75,9 @@ class Dressing:
 
     def _dress(self, matted: Matted, look: Look) -> None:
         began = time.perf_counter()
-        matted.matte.work_out()
-        _check(matted.matte, matted.captured.frame)
         self._begin(matted.captured.epoch)
+        if self._delay is not None or not isinstance(matted.matte, Draft):
+            _check(matted.matte.work_out(), matted.captured.frame)  # before anything is made of its numbers
         due = self._due(matted)
         if due is None:
             return
@@ -80,7 +85,13 @@ class Dressing:
 
     def _show(self, due: Matted, look: Look, began: float) -> None:
         captured, matte = due
-        frame, shaped = look.shaped(captured.frame, self._smooth(captured.frame, matte))
+        self._finish.smooth, self._finish.keep = self._controls.live.smooth, self._controls.live.keep
+        matte = self._finish.step(captured.frame, matte).work_out()
+        _check(matte, captured.frame)
+        if self._resets or self._finish.starts:
+            look.reset()
+        self._resets = False
+        frame, shaped = look.shaped(captured.frame, matte)
         views = {view: look.view(view, frame, shaped) for view in self._views}
         self._times.note("composite", time.perf_counter() - began)
         self._board.show(views, captured=captured.captured, epoch=captured.epoch)
@@ -96,7 +107,11 @@ class Dressing:
         if epoch == self._epoch:
             return
         self._epoch = epoch
-        self._smoother.reset()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._finish.reset()
+        self._resets = True
         if self._delay is not None:
             self._delay.flush()
 
@@ -106,10 +121,6 @@ class Dressing:
             return matted
         held = self._delay.push(matted.captured.frame, matted.matte, matted.captured)
         return None if held is None else Matted(held.tag, held.matte)
-
-    def _smooth(self, frame: Frame, matte: Matte) -> Matte:
-        self._smoother.seconds = self._controls.live.smooth
-        return self._smoother.step(frame, matte)
 
 
 def _check(matte: Matte, frame: Frame) -> None:

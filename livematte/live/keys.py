@@ -1,4 +1,4 @@
-"""What the keys of the preview window do."""
+"""What the keys of the preview window do, and a click in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _SMOOTH_STEP = 0.05  # seconds
 
 
 class Keys:
-    """press(name) does what the key does and gives what to tell, "" for nothing. snapshot: writes a picture and gives its name."""
+    """press(name) does what the key does and gives what to tell, "" for nothing; so does click(x, y), fractions of the picture as it is
+    shown. snapshot: writes a picture and gives its name."""
 
     def __init__(self, controls: Controls, *, stop: Callable[[], None], snapshot: Callable[[], str]) -> None:
         self._controls, self._stop, self._snapshot = controls, stop, snapshot
@@ -27,6 +28,7 @@ class Keys:
             "[": lambda: self._smooth(-_SMOOTH_STEP),
             "]": lambda: self._smooth(_SMOOTH_STEP),
             "d": self._detail,
+            "k": self._keep,
             "f": self._flip,
             "s": lambda: f"snapshot: {self._snapshot()}",
             "q": self._quit,
@@ -35,6 +37,10 @@ class Keys:
             return work[name]() if name in work else ""
         except LivematteError as error:
             return str(error)
+
+    def click(self, x: float, y: float) -> str:
+        self._controls.choose(x, y)
+        return "kept alone: who was clicked on; a click beside everybody: as before"
 
     def _pause(self) -> str:
         paused = not self._controls.live.paused
@@ -51,6 +57,10 @@ class Keys:
         place = _DETAILS.index(now) if now in _DETAILS else 0
         self._controls.change(detail=_DETAILS[(place + 1) % len(_DETAILS)])
         return f"detail: {self._controls.live.detail or 'auto'}"
+
+    def _keep(self) -> str:
+        self._controls.change(keep="all" if self._controls.live.keep == "nearest" else "nearest")
+        return f"kept: {'the nearest person' if self._controls.live.keep == 'nearest' else 'everybody'}"
 
     def _flip(self) -> str:
         self._controls.change(mirror=not self._controls.live.mirror)

@@ -22,6 +22,7 @@ import cv2
 
 from livematte.channels import Channel, StoppedError
 from livematte.errors import LivematteError
+from livematte.finish import Finish
 from livematte.frame import Size
 from livematte.live.board import Board
 from livematte.live.clock import Clock
@@ -70,6 +71,7 @@ class LivePipeline:
         name: str = "the source",
         on_demand: bool = False,
         limit: int | None = None,
+        finish: Finish | None = None,
         ofd: bool = False,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -82,7 +84,8 @@ class LivePipeline:
         self._outlet_threads: list[threading.Thread] = []
         self._watchers: int | None = None
         self._watched_at = time.monotonic()
-        self._build(exits, canvas, None if self._plays else limit, ofd=ofd)
+        finish = finish or Finish()
+        self._build(exits, canvas, None if self._plays else limit, finish=finish, ofd=ofd)
         self._feed = Feed(
             open,
             first=first,
@@ -95,10 +98,10 @@ class LivePipeline:
             limit=limit if self._plays else None,  # of a camera, what comes while the network loads is seen by nobody, and does not count
         )
         controls.prepare = self._stand_in.make
-        controls.on_change = self._changed
+        controls.on_change, controls.on_choose = self._changed, finish.choose
         self.keys = Keys(controls, stop=self.stop, snapshot=self._snapshot)
 
-    def _build(self, exits: Sequence[Exit], canvas: Size, limit: int | None, *, ofd: bool) -> None:
+    def _build(self, exits: Sequence[Exit], canvas: Size, limit: int | None, *, finish: Finish, ofd: bool) -> None:
         """All but the source's part."""
         controls, views = self._controls, [exit.view for exit in exits]
         self.board, self._clock, self._times = Board(STALE_AFTER), Clock(), Times()
@@ -122,7 +125,7 @@ class LivePipeline:
             limit=limit,
         )
         told: dict[str, Any] = {"times": self._times, "tell_once": self._teller.once}
-        self._dresser = Dressing(controls=controls, views=views, ofd=ofd, **told, **common)
+        self._dresser = Dressing(controls=controls, views=views, finish=finish, ofd=ofd, **told, **common)
 
     def stop(self) -> None:
         """Ends the job within a tenth of a second; what is being written is finished. It only sets a flag: a signal may come while this
@@ -221,17 +224,19 @@ class LivePipeline:
                 for outlet in windows:
                     outlet.sink.status(report.line)
             for outlet in windows:
-                self._serve(outlet.sink)
+                self._serve(outlet.sink, outlet.view)
             self._stopping.wait(_POLL_WINDOW if windows else _POLL)
 
-    def _serve(self, window: Any) -> None:
-        """The preview's keys and help; its toolkit wants the main thread."""
+    def _serve(self, window: Any, view: str) -> None:
+        """The preview's keys, help and clicks; its toolkit wants the main thread."""
         try:
             for key in window.pump():
                 if key == "?":
                     window.help()
                 elif said := self.keys.press(key):
                     self._teller.say(said)
+            for x, y in window.clicks():
+                self._teller.say(self.keys.click(3 * x % 1 if view == "triptych" else x, y))
         except Exception as error:  # noqa: BLE001 - a preview that breaks is not worth a call
             self._teller.once(f"{window.name}: {error}")
 

@@ -32,6 +32,11 @@ class Look(NamedTuple):
         return self.rec is not None
 
     @property
+    def alpha_sm(self) -> Array:
+        """A and b of alpha, (2, h, w), here in memory. Of coefficients on a card it waits for them, in the thread that ran the network."""
+        return small_alpha(self.coef)
+
+    @property
     def pha_sm(self) -> Array:
         """Alpha at the network's size, (h, w) float32 in [0, 1]."""
         return small_pha(self.coef, self.src_sm)
@@ -165,16 +170,24 @@ def on_card(engine: Engine) -> bool:
     return engine.device.startswith("cuda") and hasattr(engine, "run_on_device")
 
 
+def small_alpha(coef: Any) -> Array:
+    """A and b of alpha, (2, h, w) float32. Of coefficients on a card it waits for them."""
+    if isinstance(coef, np.ndarray):
+        return coef[3::4]
+    from livematte.engines.transfers import download  # torch, which a CUDA engine has loaded by now
+
+    return np.stack(download([coef[3], coef[7]]))
+
+
+def grey_of(src_sm: Array) -> Array:
+    """The mean of R, G and B, (h, w)."""
+    return np.asarray(cv2.transform(np.ascontiguousarray(src_sm.transpose(1, 2, 0)), _MEAN))
+
+
 def small_pha(coef: Any, src_sm: Array) -> Array:
     """Alpha at the network's size, (h, w) float32 in [0, 1]. Of coefficients on a card it waits for them."""
-    grey = cv2.transform(np.ascontiguousarray(src_sm.transpose(1, 2, 0)), _MEAN)
-    if isinstance(coef, np.ndarray):
-        slope, offset = coef[3], coef[7]
-    else:
-        from livematte.engines.transfers import download  # torch, which a CUDA engine has loaded by now
-
-        slope, offset = download([coef[3], coef[7]])
-    return np.clip(slope * grey + offset, 0, 1)
+    slope, offset = small_alpha(coef)
+    return np.clip(slope * grey_of(src_sm) + offset, 0, 1)
 
 
 _MEAN = np.full((1, 3), 1 / 3, np.float32)

@@ -6,6 +6,7 @@ A frame's own planes go there once, the composite's come back, and nothing else 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -20,6 +21,7 @@ from livematte.matting.device_planes import Plan, covered, crop, over
 from livematte.matting.refine import refine
 from livematte.planes import blended
 
+Array = NDArray[np.float32]
 Region = tuple[int, int, int, int]  # left, top, right, bottom
 
 _log = logging.getLogger(__name__)
@@ -39,18 +41,26 @@ class DeviceRefiner:
         self._told = False
 
     def refine(self, frame: Frame, coef: Tensor, *, region: Region | None = None) -> Matte:
-        """As refine.refine, its work left to the thread that first asks. coef: (8, h, w) float32 on the device, which its current stream
-        (of the calling thread) may still be computing."""
+        """As refine.refine, its work left to the thread that first asks. coef: as of `later`."""
+        make = self.later(frame, coef, region=region)
+        return Matte.later(lambda: make(None))
+
+    def later(self, frame: Frame, coef: Tensor, *, region: Region | None = None) -> Callable[[Array | None], Matte]:
+        """What makes the matte, given the `alpha` of refine.refine or None. coef: (8, h, w) float32 on the device, which its current
+        stream (of the calling thread) may still be computing."""
         ready = torch.cuda.current_stream(self.device).record_event() if self._stream else None
-        return Matte.later(lambda: self._refined(frame, coef, region, ready))
+        return lambda alpha: self._refined(frame, coef, alpha, region, ready)
 
     @torch.inference_mode()
-    def _refined(self, frame: Frame, coef: Tensor, region: Region | None, ready: torch.cuda.Event | None) -> Matte:
+    def _refined(self, frame: Frame, coef: Tensor, alpha: Array | None, region: Region | None, ready: torch.cuda.Event | None) -> Matte:
         try:
             with self.beside():
                 if self._stream and ready:
                     self._stream.wait_event(ready)
                     coef.record_stream(self._stream)
+                if alpha is not None:
+                    coef = coef.clone()
+                    coef[[3, 7]] = upload(alpha, self.device)
                 left, top, right, bottom = box = region or (0, 0, *frame.size)
                 planes = tuple(upload(plane, self.device) for plane in frame.planes)
                 pha = torch.zeros(frame.size[::-1], device=self.device)
@@ -61,7 +71,7 @@ class DeviceRefiner:
                 return DeviceMatte(self, frame, planes, pha)
         except torch.OutOfMemoryError as error:
             self.tell_once(error)
-            return refine(frame, download([coef])[0], region=region)
+            return refine(frame, download([coef])[0], alpha=alpha, region=region)
 
     def beside(self) -> AbstractContextManager[object]:
         """Within it, work goes in the refiner's own stream."""

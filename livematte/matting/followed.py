@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
 
 from livematte.engines import Engine
 from livematte.frame import Frame, Size
@@ -27,11 +26,11 @@ class WholeScene:
         """A frame of which no matte is wanted."""
         self.step(frame, reuse=False, waits=True)
 
-    def step(self, frame: Frame, *, reuse: bool, waits: bool) -> tuple[Any, Pixels | None]:
-        """Coefficients, and the pixels that they are of; None for all."""
+    def step(self, frame: Frame, *, reuse: bool, waits: bool) -> tuple[Look, Pixels | None]:
+        """What was seen, and the pixels that it is of; None for all."""
         look = self._canvas.look(frame, self._canvas.whole, reuse=reuse)
         self.take(frame, look)
-        return look.coef, None
+        return look, None
 
     @property
     def canvas(self) -> Canvas:
@@ -65,19 +64,19 @@ class FollowedScene:
         """A frame of which no matte is wanted."""
         self._look_at_all(frame)
 
-    def step(self, frame: Frame, *, reuse: bool, waits: bool) -> tuple[Any, Pixels | None]:
-        """Coefficients, and the pixels that they are of; None for all."""
+    def step(self, frame: Frame, *, reuse: bool, waits: bool) -> tuple[Look, Pixels | None]:
+        """What was seen, and the pixels that it is of; None for all."""
         self.ran = False
-        cells, coef = self._wanted(frame, waits), None
+        cells, whole = self._wanted(frame, waits), None
         if cells == self._near.whole:
-            coef = self._look_at_all(frame, reuse=reuse)
+            whole = self._look_at_all(frame, reuse=reuse)
             if self._zoom > 1:  # the look has less detail than the part: edges would jump at each look
                 cells = self._wanted(frame, waits)
         if cells != self._near.whole and (waits or self._near.ready(cells)):
             part = self._look_at(frame, cells, reuse=reuse)
             if part is not None:
                 return part, pixels(cells, self._near.grid, frame)
-        return self._look_at_all(frame) if coef is None else coef, None
+        return self._look_at_all(frame) if whole is None else whole, None
 
     def _wanted(self, frame: Frame, waits: bool) -> Cells:
         """What there is to look at; all of it where there is doubt."""
@@ -93,11 +92,10 @@ class FollowedScene:
         follower.glanced(look.pha_sm, seconds)
         return follower.part(seconds)
 
-    def _look_at_all(self, frame: Frame, *, reuse: bool = False) -> Any:
-        """Coefficients of the whole."""
+    def _look_at_all(self, frame: Frame, *, reuse: bool = False) -> Look:
         look = self._wide.look(frame, self._wide.whole, reuse=reuse)
         self.take(frame, look)
-        return look.coef
+        return look
 
     @property
     def canvas(self) -> Canvas:
@@ -114,14 +112,14 @@ class FollowedScene:
             self._follower.saw(self._follower.whole, look.pha_sm, look.seconds)
             self._suit(frame, look)
 
-    def _look_at(self, frame: Frame, cells: Cells, *, reuse: bool) -> Any | None:
-        """Coefficients of a part; None where a body may go on outside of it."""
+    def _look_at(self, frame: Frame, cells: Cells, *, reuse: bool) -> Look | None:
+        """At a part; None where a body may go on outside of it."""
         look = self._near.look(frame, cells, reuse=reuse)
         self.ran |= look.ran
         if look.ran and not self._follower.saw(cells, look.pha_sm, look.seconds):
             return None
         self._near.keep(look)
-        return look.coef
+        return look
 
     def _suit(self, frame: Frame, look: Look) -> None:
         """Gives the part another detail where its size has changed by much. look: at the whole."""

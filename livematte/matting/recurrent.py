@@ -4,11 +4,12 @@ coefficients and the next state come out."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from livematte.engines import Engine
 from livematte.frame import Frame, Matte, Size
-from livematte.matting.canvas import Pixels, on_card, small_size
+from livematte.matting.canvas import Look, Pixels, on_card, small_size
+from livematte.matting.draft import Draft
 from livematte.matting.follow import CELL
 from livematte.matting.followed import FollowedScene, WholeScene
 from livematte.matting.refine import refine
@@ -49,10 +50,10 @@ class RecurrentMatter:
         if self._cuts.starts_scene(frame) and not self._primed:
             self._scene = None
         self._primed = False
-        coef, region = self._run(frame)
+        look, region = self._run(frame)
         if self._refiner is not None:
-            return self._refiner.refine(frame, coef, region=region)
-        return Matte.later(lambda: refine(frame, coef, region=region))
+            return Draft(frame, look, region, self._refiner.later(frame, look.coef, region=region))
+        return Draft(frame, look, region, lambda alpha: refine(frame, look.coef, alpha=alpha, region=region))
 
     def reset(self) -> None:
         self._scene = None
@@ -94,12 +95,12 @@ class RecurrentMatter:
         """Whether what the last frame took says what the next ones will."""
         return self.ran and not self.engine.making
 
-    def _run(self, frame: Frame) -> tuple[Any, Pixels | None]:
-        """Coefficients, and the pixels that they are of; None for all."""
+    def _run(self, frame: Frame) -> tuple[Look, Pixels | None]:
+        """What the network saw, and the pixels that it is of; None for all."""
         scene = self._scene_of(frame)
-        coef, region = scene.step(frame, reuse=self._reuse and frame.pts is not None, waits=self._waits)
+        look, region = scene.step(frame, reuse=self._reuse and frame.pts is not None, waits=self._waits)
         self.ran = scene.ran
-        return coef, region
+        return look, region
 
     def _scene_of(self, frame: Frame) -> FollowedScene | WholeScene:
         """The one there is, or a new one where one begins."""

@@ -21,31 +21,32 @@ Array = NDArray[np.float32]
 _ALPHA, _COLOUR = (3, 7), (0, 1, 2, 4, 5, 6)  # A and b of each among the coefficients
 
 
-def refine(frame: Frame, coef: Array, *, region: tuple[int, int, int, int] | None = None) -> Matte:
+def refine(frame: Frame, coef: Array, *, alpha: Array | None = None, region: tuple[int, int, int, int] | None = None) -> Matte:
     """A frame's matte from the network's coefficients.
 
-    coef: (8, h, w) float32, A for R, G, B, alpha and then b likewise. region: (left, top, right, bottom), the pixels that these are of,
-    on whole chroma samples; None for all. Gives pha (H, W) float32 in [0, 1], 0 outside the region, and the frame with the network's
-    foreground colour where 0 < pha < 1; all other samples are the frame's own. A frame that brings alpha of its own keeps it: pha is the
-    product."""
+    coef: (8, h, w) float32, A for R, G, B, alpha and then b likewise. alpha: (2, h, w), A and b of alpha in the place of those.
+    region: (left, top, right, bottom), the pixels that these are of, on whole chroma samples; None for all. Gives pha (H, W) float32 in
+    [0, 1], 0 outside the region, and the frame with the network's foreground colour where 0 < pha < 1; all other samples are the frame's
+    own. A frame that brings alpha of its own keeps it: pha is the product."""
     pha = np.zeros(frame.size[::-1], np.float32)
     fgr = frame.with_planes(tuple(np.array(p) for p in frame.planes))
     left, top, right, bottom = box = region or (0, 0, *frame.size)
-    _refine_into(frame.crop(*box), coef, pha[top:bottom, left:right], fgr.crop(*box))
+    alpha = coef[_ALPHA, ...] if alpha is None else alpha
+    _refine_into(frame.crop(*box), coef, alpha, pha[top:bottom, left:right], fgr.crop(*box))
     if frame.pha is not None:
         pha *= frame.pha
     return Matte(pha, fgr)
 
 
-def _refine_into(frame: Frame, coef: Array, pha: Array, fgr: Frame) -> None:
+def _refine_into(frame: Frame, coef: Array, alpha: Array, pha: Array, fgr: Frame) -> None:
     """Writes alpha and the foreground colour into pha and fgr's planes, which are those of the frame and of its size."""
-    undecided, inside = _decided(coef)
+    undecided, inside = _decided(*alpha)
     cv2.resize(inside, frame.size, dst=pha, interpolation=cv2.INTER_NEAREST_EXACT)
     tiles = Tiles(frame, undecided)
     if not tiles.count:
         return
     source = tiles.rgb()
-    slope, offset = tiles.enlarged(coef[_ALPHA, ...])
+    slope, offset = tiles.enlarged(alpha)
     here = np.clip(slope * ((source[0] + source[1] + source[2]) * np.float32(1 / 3)) + offset, 0, 1)
     tiles.write(pha, here)
     if frame.colour.transfer == PQ:  # the network saw a PQ picture toned down: its residual does not fit the picture's own codes
@@ -86,9 +87,8 @@ def _difference(channels: Array, frame: Frame, index: int) -> Array:
     return np.moveaxis(means, 0, -1) if frame.format.family == "semi" else means[0]
 
 
-def _decided(coef: Array) -> tuple[NDArray[np.bool_], Array]:
+def _decided(slope: Array, at_black: Array) -> tuple[NDArray[np.bool_], Array]:
     """(where alpha may lie between 0 and 1, alpha where it may not), both (h, w)."""
-    slope, at_black = coef[3], coef[7]
     at_white = slope + at_black
     inside = np.minimum(at_black, at_white) >= 1
     outside = np.maximum(at_black, at_white) <= 0

@@ -57,7 +57,7 @@ class ThresholdMatter:
                 raise SettingsError(f"got {name} {value!r}, wanted one of {', '.join(known)}")
         self._how, self._space, self._invert = how, space, invert
         self._fixed, self._window, self._offset = _share("level", level), _share("window", window), _share("offset", offset)
-        self._cuts = CutDetector()
+        self._cuts = CutDetector(light=True)
         self._level: float | None = None  # Otsu's, so far
         self._above = True
         self._when = 0.0
@@ -74,7 +74,7 @@ class ThresholdMatter:
         return Matte.later(lambda: self._matte(frame, level, above=above))
 
     def reset(self) -> None:
-        self._cuts = CutDetector()
+        self._cuts = CutDetector(light=True)
         self._level = None
         self._primed = False
 

@@ -1,4 +1,4 @@
-"""A preview window with a status line, help and keys, by OpenCV.
+"""A preview window with a status line, help, keys and clicks, by OpenCV.
 
 Its toolkit wants the main thread, on macOS above all: send() only leaves a picture there, pump() shows it.
 """
@@ -29,12 +29,14 @@ HELP = (
     ("+ -", "more, less blur"),
     ("[ ]", "less, more smoothing"),
     ("d", "detail: auto, 512, 384, 256"),
+    ("k", "keep everybody, or the nearest person"),
+    ("click", "keep this person alone; beside them: as before"),
     ("s", "snapshot as PNG"),
     ("f", "flip (mirror)"),
     ("q", "quit"),
     ("?", "this help"),
 )
-KEYS = frozenset(key for keys, _ in HELP for key in keys.split())  # as pump() names them
+KEYS = frozenset(key for keys, _ in HELP for key in keys.split()) - {"click"}  # as pump() names them
 _TITLE = "livematte"
 _FIRST_SIZE: Size = (1280, 720)  # of the window at most; it can be resized
 _SQUARE = 16  # pixels of the chequerboard
@@ -45,7 +47,7 @@ _MARGIN = 0.4  # around text, in heights of a line
 class Window(Device):
     """`window`. What is transparent is shown over a chequerboard. SinkError where there is no display.
 
-    send, status and help may be called from any thread, pump from the main one only; close from any: where that is not the main
+    send, status and help may be called from any thread, pump and clicks from the main one only; close from any: where that is not the main
     thread, the next pump() takes the window away."""
 
     alpha = True
@@ -59,6 +61,7 @@ class Window(Device):
         self._helps = False
         self._shown: tuple[Plane, str, bool] | None = None  # what the window shows; None: there is no window yet
         self._closed = False
+        self._clicks: list[tuple[float, float]] = []
 
     def send(self, frame: Frame) -> None:
         self._picture = picture_of(frame)
@@ -89,6 +92,19 @@ class Window(Device):
             self._shown = now
         return _keys()
 
+    def clicks(self) -> list[tuple[float, float]]:
+        """Where in the picture it was clicked since this was last asked: fractions of its width and height. pump() hears of clicks."""
+        clicks, self._clicks = self._clicks, []
+        return clicks
+
+    def _moused(self, event: int, x: int, y: int, flags: int, data: object) -> None:
+        """x, y: in the picture's own pixels, however large it is shown, and never beside it: so OpenCV's toolkits give them."""
+        import cv2
+
+        if event == cv2.EVENT_LBUTTONDOWN and self._shown is not None:
+            height, width = self._shown[0].shape[:2]
+            self._clicks.append(((min(max(x, 0), width - 1) + 0.5) / width, (min(max(y, 0), height - 1) + 0.5) / height))
+
     def _open(self) -> None:
         import cv2
 
@@ -96,6 +112,7 @@ class Window(Device):
         scale = min(1, _FIRST_SIZE[0] / width, _FIRST_SIZE[1] / height)
         cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(_TITLE, max(1, round(width * scale)), max(1, round(height * scale)))
+        cv2.setMouseCallback(_TITLE, self._moused)
 
     def close(self) -> None:
         self._closed = True

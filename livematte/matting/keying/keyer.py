@@ -67,7 +67,7 @@ class KeyMatter:
             raise SettingsError(f"got spill {spill!r}, wanted edge or all")
         self._key, self._ramp, self._despill, self._everywhere = key, Ramp.of(tolerance, softness), despill, spill == "all"
         self._garbage, self._holdout = (mask if mask is None else _checked(mask) for mask in (garbage, holdout))
-        self._cuts = CutDetector()
+        self._cuts = CutDetector(light=True)
         self._screen: Screen | None = None
         self._colour: Array | None = None  # of the scene before
         self._had = 0.0  # of the picture: what of it was screen when the scene began
@@ -90,7 +90,7 @@ class KeyMatter:
 
     def reset(self) -> None:
         self._screen = self._colour = None
-        self._cuts = CutDetector()
+        self._cuts = CutDetector(light=True)
         self._primed = False
 
     def prime(self, frames: Sequence[Frame]) -> None:

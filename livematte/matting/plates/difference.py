@@ -64,8 +64,9 @@ class Behind:
     noise: Array
 
 
-def behind(rgb: Array, known: Mask) -> Behind:
-    return Behind(rgb, known, _noise_of(rgb))
+def behind(rgb: Array, known: Mask, *, shift: float = _SHIFT) -> Behind:
+    """shift: small pixels by which the picture may be off."""
+    return Behind(rgb, known, _noise_of(rgb, shift))
 
 
 def small_size(size: Size, detail: int = DETAIL) -> Size:
@@ -91,11 +92,11 @@ def channels_first(rgb: Array) -> Array:
     return np.ascontiguousarray(rgb.transpose(2, 0, 1))
 
 
-def _noise_of(plate: Array) -> Array:
+def _noise_of(plate: Array, shift: float) -> Array:
     """The variance in each channel: a camera's noise, and the plate's gradient times how far it may be off."""
     grey = grey_of(plate)
     across, down = (cv2.Sobel(grey, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
-    return np.asarray(np.float32(_NOISE**2) + np.float32(_SHIFT**2) * (across * across + down * down))
+    return np.asarray(np.float32(_NOISE**2) + np.float32(shift**2) * (across * across + down * down))
 
 
 def _around(prior: Array) -> Box | None:

@@ -61,12 +61,12 @@ def sane(warp: Warp, size: tuple[int, int]) -> bool:
     return bool(_AREA[0] < area < _AREA[1] and np.abs(moved - corners).max() < _FARTHEST * max(size))
 
 
-def gain_of(plate: Array, src: Array, room: Mask) -> Array | None:
+def gain_of(plate: Array, src: Array, room: Mask, *, every: int = _EVERY) -> Array | None:
     """(3,): by what the plate's R'G'B' is to be multiplied to be as bright as the picture, and as warm; None where too little tells.
 
-    The median of ratios: up to half of the room may have changed."""
+    The median of ratios, of one pixel in `every`: up to half of the room may have changed."""
     gains = []
-    for there, here in zip(plate[room][::_EVERY].T, src[room][::_EVERY].T, strict=True):
+    for there, here in zip(plate[room][::every].T, src[room][::every].T, strict=True):
         usable = (there > _USABLE[0]) & (there < _USABLE[1]) & (here > _USABLE[0]) & (here < _USABLE[1])
         if usable.sum() < _LEAST_SAMPLES:
             return None
