@@ -5,6 +5,7 @@ Motion is dense inverse search (Kroeger et al., ECCV 2016) on the small luma, fr
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -112,8 +113,13 @@ def _luma(frame: Frame) -> NDArray[np.uint8]:
 
 def _sure(luma: NDArray[np.uint8], before: NDArray[np.uint8], flow: Array) -> Array:
     """How well the motion explains what is seen."""
-    height, width = luma.shape
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    came = cv2.remap(before, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    came = cv2.remap(before, flow + places(*luma.shape), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     change = cv2.blur(cv2.absdiff(luma, came), (3, 3)).astype(np.float32) * np.float32(1 / 255)
     return np.clip((np.float32(_UNSURE) - change) * np.float32(1 / (_UNSURE - _SURE)), 0, 1)
+
+
+@lru_cache(maxsize=8)  # of the luma, of some parts
+def places(height: int, width: int) -> Array:
+    """(h, w, 2) float32: each sample's x and y. Not to be written to."""
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return np.dstack([x, y])

@@ -116,12 +116,14 @@ def _add_matting(add: Callable[..., Any]) -> None:
     add("--follow", metavar="HOW", help="auto: run the network where people are (default); off: on the whole picture, --detail is of that")
     add("--choke", metavar="PX", help="shrink the matte by so many pixels; negative grows it")
     add("--feather", metavar="PX", help="soften its edge")
-    add("--smooth", metavar="SECONDS", help="let still parts settle over so long; moving ones follow at once (of networks 0.2, of segmentations 0.1, else 0)")
+    add(
+        "--smooth",
+        metavar="SECONDS",
+        help="how soon still parts settle; moving ones follow at once (networks 0.2, segmentations 0.1)",
+    )
     add("--ofd", action="store_true", help="a frame later: where one frame differs from both of its neighbours, take their mean")
     add("--tidy", metavar="HOW", help="auto (default): small holes in people and stray specks do not flicker; off: the matte as it comes")
-    add(
-        "--keep", metavar="WHO", help="all (default), nearest, or the N nearest people; others and who comes later go with the background"
-    )
+    add("--keep", metavar="WHO", help="all (default), nearest, or the N nearest people; others and who comes later go with the background")
     add("--props", metavar="WHAT", help="what stays beside people: a picture of it with alpha, or where it stands, X,Y,W,H in percent")
     add("--light-wrap", metavar="N", help="how much of the background's light falls on the person's edge, 0 to 1 (0)")
     add("--match", metavar="N", help="how far the person takes on the background's exposure and white balance, 0 to 1 (0)")

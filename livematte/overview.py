@@ -5,13 +5,11 @@ What is kept over time on that grid needs no bringing over when the part or its 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import cv2
 import numpy as np
 
 from livematte.matting.draft import Small
-from livematte.motion import Moment
+from livematte.motion import Moment, places
 from livematte.planes import Array
 
 
@@ -32,12 +30,5 @@ def along(picture: Array, moment: Moment) -> Array:
     first frame: zeros."""
     if moment.flow is None:
         return np.zeros_like(picture)
-    at = moment.flow + _places(*moment.luma.shape)
+    at = moment.flow + places(*moment.luma.shape)
     return np.asarray(cv2.remap(picture, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0))
-
-
-@lru_cache(maxsize=2)
-def _places(height: int, width: int) -> Array:
-    """(h, w, 2): each pixel's x and y."""
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return np.dstack([x, y])

@@ -10,7 +10,6 @@ Figures are of eight clips with known alpha.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from math import exp
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from livematte.frame import Frame, Matte
 from livematte.matting.draft import Small
 from livematte.matting.scenes import CutDetector
-from livematte.motion import Moment, on_grid, regridded, sought
+from livematte.motion import Moment, on_grid, places, regridded, sought
 from livematte.overview import seen
 from livematte.planes import Array
 
@@ -147,7 +146,7 @@ def _followed(before: Array, flow: Array, moment: Moment, part: Small) -> Array:
     across = moment.size[0] / moment.luma.shape[1] * width / (right - left)
     down = moment.size[1] / moment.luma.shape[0] * height / (bottom - top)
     flow = cv2.multiply(flow, (across, down, 0, 0))
-    at = cv2.add(on_grid(flow, moment, part), _places(height, width))
+    at = cv2.add(on_grid(flow, moment, part), places(height, width))
     return np.asarray(cv2.remap(before, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
@@ -181,13 +180,6 @@ def _difference(one: Array, other: Array) -> Array:
 def _fading(value: Array, low: float, high: float) -> Array:
     """1 up to the low, 0 from the high on."""
     return np.clip((np.float32(high) - value) * np.float32(1 / (high - low)), 0, 1)
-
-
-@lru_cache(maxsize=4)
-def _places(height: int, width: int) -> Array:
-    """(h, w, 2): each sample's x and y."""
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return np.dstack([x, y])
 
 
 class Held(NamedTuple, Generic[Tag]):

@@ -35,36 +35,36 @@ class Draft(Later):
     """A network's matte whose full size is still to be made. look: what it saw of the frame; region: the pixels that this is of, None for
     all. make: gives the full size, of the look's coefficients with another A and b of alpha, (2, h, w), or None for its own."""
 
-    __slots__ = ("_alpha", "_box", "_grey", "_look", "_refine")
+    __slots__ = ("_alpha", "_box", "_grey", "_look", "_raw", "_refine", "_small")
 
     def __init__(self, frame: Frame, look: Look, region: Pixels | None, make: Callable[[Array | None], Matte]) -> None:
         super().__init__(lambda: make(None))
         self._alpha, self._look, self._refine = look.alpha_sm, look, make
         self._box = region or (0, 0, *frame.size)
-        self._grey: Array | None = None
+        self._small: Small | None = None
 
     @property
     def small(self) -> Small:
         """At the network's size."""
-        return Small(np.clip(self._raw(), 0, 1), self._box)
+        if self._small is None:
+            self._grey = grey_of(self._look.src_sm)
+            self._raw = self._alpha[0] * self._grey
+            self._raw += self._alpha[1]
+            self._small = Small(np.clip(self._raw, 0, 1), self._box)
+        return self._small
 
     def changed(self, pha: Array) -> Matte:
         """The matte whose small alpha is `pha`. Where that is what it was, nothing changes, bit for bit."""
-        raw = self._raw()
-        was = np.clip(raw, 0, 1)
+        was = self.small.pha
+        where = np.flatnonzero(pha != was)  # some tenth of all
+        pha, was, raw, grey = (each.ravel()[where] for each in (pha, was, self._raw, self._grey))
         alpha = self._alpha.copy()
+        slopes, offsets = alpha.reshape(2, -1)
         # Where alpha was beyond 0 or 1 the picture's detail did not show, and the slope there is no measure of it.
-        slope = np.where((raw == was) & (pha > 0) & (pha < 1), _DETAIL * alpha[0], np.float32(0))
-        other = pha != was
-        np.copyto(alpha[0], slope, where=other)
-        np.copyto(alpha[1], pha - slope * self._grey, where=other)
+        slope = _DETAIL * slopes[where] * ((raw == was) & (pha > 0) & (pha < 1))
+        slopes[where], offsets[where] = slope, pha - slope * grey
         make = self._refine
         return Matte.later(lambda: make(alpha))
-
-    def _raw(self) -> Array:
-        if self._grey is None:
-            self._grey = grey_of(self._look.src_sm)
-        return self._alpha[0] * self._grey + self._alpha[1]
 
 
 def small_of(frame: Frame, matte: Matte) -> Small:
