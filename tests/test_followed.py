@@ -108,3 +108,16 @@ def test_a_lone_look_at_all_does_not_show(engine: Engine) -> None:
     matter = RecurrentMatter(engine, detail=256, reuse=False)
     regions = [matter._run(room(step, height=120))[1] is not None for step in range(70)]
     assert all(regions[3:])
+
+
+def test_a_look_at_all_that_gives_up_the_parts_detail_is_what_is_shown(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of the finer grid mean nothing on the coarser one."""
+    scene = FollowedScene(engine, room(0, height=120), detail=256, budget=1.0)
+    for step in range(3):
+        scene.step(room(step, height=120), reuse=False, waits=True)
+    assert scene._zoom > 1
+    monkeypatch.setattr(scene._follower, "part", lambda seconds: scene._near.whole)
+    monkeypatch.setattr(scene, "_best_zoom", lambda frame: 1.0)
+    look, region = scene.step(room(3, height=330), reuse=False, waits=True)
+    assert region is None
+    assert look.coef.shape[1:] == scene.size[::-1]

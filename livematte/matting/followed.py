@@ -70,8 +70,8 @@ class FollowedScene:
         cells, whole = self._wanted(frame, waits), None
         if cells == self._near.whole:
             whole = self._look_at_all(frame, reuse=reuse)
-            if self._zoom > 1:  # the look has less detail than the part: edges would jump at each look
-                cells = self._wanted(frame, waits)
+            # Where the look has less detail than the part, edges would jump at each look. What it found may have changed the part's detail.
+            cells = self._wanted(frame, waits) if self._zoom > 1 else self._near.whole
         if cells != self._near.whole and (waits or self._near.ready(cells)):
             part = self._look_at(frame, cells, reuse=reuse)
             if part is not None:
