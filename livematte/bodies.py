@@ -41,19 +41,29 @@ class Body(NamedTuple):
 
 
 class Bodies:
-    """step() takes a source's frames in order. keep: "all", "nearest", or how many of the nearest; may be set anew.
+    """step() takes a source's frames in order. keep: "all", "nearest", or how many of the nearest; may be set anew: another
+    ends what a click chose.
 
     Who is kept stays kept, until gone for 2 s or beside somebody who has been half as large again for 3 s. Who comes while enough are
     kept is never shown, from the first frame on. With "all", and nobody chosen, nothing is done at all."""
 
     def __init__(self, keep: Keep = "all") -> None:
-        self.keep = keep
+        self._keep = keep
         self.bodies: tuple[Body, ...] = ()  # those of the last frame; none where nothing is done
         self._tracks: dict[int, Track] = {}
         self._count = 0
         self._chosen = False
         self._click: tuple[float, float] | None = None
         self._lock = threading.Lock()
+
+    @property
+    def keep(self) -> Keep:
+        return self._keep
+
+    @keep.setter
+    def keep(self, keep: Keep) -> None:
+        self._chosen = self._chosen and keep == self._keep
+        self._keep = keep
 
     def choose(self, x: float, y: float) -> None:
         """A click, in parts of the frame's width and height; from any thread. The body there is kept and no other (when it is gone for 2 s,

@@ -13,6 +13,8 @@ from livematte.frame import Frame, Matte, Size
 from livematte.matting.base import Matter
 from livematte.matting.draft import small_of, with_small
 from livematte.motion import Moment, Motion
+from livematte.overview import seen
+from livematte.planes import Array
 from livematte.props import Props
 from livematte.smooth import Smoother
 from livematte.tidy import Tidy
@@ -70,24 +72,30 @@ class Finish:
     def step(self, frame: Frame, matte: Matte) -> Matte:
         """The matte as it is shown. A cut, another size or a step back in time starts anew."""
         changes = self._tidy is not None or self._smoother.seconds > 0 or self._bodies.keep != "all" or self._clicked
+        if not changes:  # what they know of before must not be taken for the last frame's, once they are asked again
+            self._smoother.reset()
+            self._bodies.reset()
         if not (changes or self._props or self._watches):
             return matte
         moment = self._motion.step(frame)
-        self.starts = moment.starts
+        self.starts, gone = moment.starts, None
         if changes:
-            matte = self._changed(moment, frame, matte)
+            matte, gone = self._changed(moment, frame, matte)
         if self._props is not None:
             if moment.starts:
                 self._props.reset()
-            matte = self._props.step(frame, matte)
+            matte = self._props.step(frame, matte, gone=gone)
         return matte
 
-    def _changed(self, moment: Moment, frame: Frame, matte: Matte) -> Matte:
+    def _changed(self, moment: Moment, frame: Frame, matte: Matte) -> tuple[Matte, Array | None]:
+        """And the alpha of who is not kept, on the luma's grid; None: all are."""
         before = small = small_of(frame, matte)
         if self._tidy is not None:
             small = small._replace(pha=self._tidy.step(moment, small))
         small = small._replace(pha=self._smoother.step(moment, small))
-        return with_small(matte, before, self._bodies.step(moment, small, frame))
+        kept = self._bodies.step(moment, small, frame)
+        gone = None if kept is small.pha else seen(small._replace(pha=small.pha - kept), moment)
+        return with_small(matte, before, kept), gone
 
     def reset(self) -> None:
         """Nothing of before counts any more."""

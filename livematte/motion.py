@@ -6,6 +6,7 @@ Motion is dense inverse search (Kroeger et al., ECCV 2016) on the small luma, fr
 from __future__ import annotations
 
 from functools import lru_cache
+from math import ceil, floor
 from typing import NamedTuple
 
 import cv2
@@ -47,7 +48,7 @@ class Motion:
         self._last: Moment | None = None
 
     def step(self, frame: Frame) -> Moment:
-        luma, last = _luma(frame), self._last
+        luma, last = luma_of(frame), self._last
         passed = 0.0 if last is None else frame.seconds - last.seconds
         # What has no time has no neighbours in time.
         starts = self._cuts.starts_scene(frame) or last is None or passed < 0 or last.size != frame.size or frame.pts is None
@@ -86,13 +87,22 @@ def regridded(was: Small, to: Small) -> Array:
 
 
 def on_grid(picture: Array, moment: Moment, to: Small) -> Array:
-    """A picture of the luma's size, (h, w) or (h, w, C), on the grid of `to`, bilinearly."""
+    """A picture of the luma's size, (h, w) or (h, w, C), on the grid of `to`, bilinearly; in its place to a sample of that grid."""
     (height, width), (left, top, right, bottom) = to.pha.shape, to.box
-    if to.box == (0, 0, *moment.size):
-        return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR))  # the same in a quarter of the time
-    across, down = moment.luma.shape[1] / moment.size[0], moment.luma.shape[0] / moment.size[1]
-    place = _affine((right - left) / width * across, (bottom - top) / height * down, left * across, top * down)
-    return np.asarray(cv2.warpAffine(picture, place, (width, height), flags=_SAMPLED, borderMode=cv2.BORDER_REPLICATE))
+    columns, wide, first = _stretched(left, right, width, moment.luma.shape[1] / moment.size[0])
+    rows, high, upper = _stretched(top, bottom, height, moment.luma.shape[0] / moment.size[1])
+    # A resize takes a quarter of an affine map's time, which would be right to a fraction.
+    larger = cv2.resize(picture[rows, columns], (wide, high), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(larger[upper : upper + height, first : first + width])
+
+
+def _stretched(begin: float, end: float, count: int, per: float) -> tuple[slice, int, int]:
+    """(samples of the luma that hold begin to end, how many they become where that is `count`, which of them is the first of those). per:
+    samples of the luma in a pixel."""
+    begin, end = begin * per, end * per
+    first, after, times = floor(begin), ceil(end - 1e-6), count / (end - begin)
+    size = max(count, round((after - first) * times))
+    return slice(first, after), size, min(round((begin - first) * times), size - count)
 
 
 def _affine(step_x: float, step_y: float, first_x: float, first_y: float) -> NDArray[np.float64]:
@@ -100,7 +110,7 @@ def _affine(step_x: float, step_y: float, first_x: float, first_y: float) -> NDA
     return np.array([[step_x, 0, first_x + step_x / 2 - 0.5], [0, step_y, first_y + step_y / 2 - 0.5]])
 
 
-def _luma(frame: Frame) -> NDArray[np.uint8]:
+def luma_of(frame: Frame) -> NDArray[np.uint8]:
     """Of the frame, 8 bits deep. Samples are picked first: noise that this leaves is below what counts as a change."""
     plane = frame.planes[0]
     height, width = plane.shape

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from livematte.bench import gate, places, quality, scenes, truth
+from livematte.bench.lossless import Writer
 from livematte.bench.options import parse
 from livematte.bench.quality import Trial, judged
 from livematte.bench.truth import Known
@@ -177,7 +178,7 @@ def test_an_alpha_of_another_length_is_told(clips: list[Known], out: Path) -> No
     with open_source(clips[0].pha) as source:
         frames = list(source)[:3]
     short = out / "short.pha.mkv"
-    with scenes._Writer(short, "gray") as writer:
+    with Writer(short, "gray", frames[0].size, 30) as writer:
         for frame in frames:
             writer.write(frame)
     clip = Known("short", clips[0].src, short, 6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scenes import frame_of, room_scene
 from livematte.finish import Finish, Finished
 from livematte.frame import Frame, Matte
 from livematte.opening import Asked, Prepared, make_finish
+from livematte.props import Box, Props
 from livematte.settings import make_settings
 
 SIZE = (320, 180)
@@ -27,6 +29,21 @@ def two_bodies(frame: Frame) -> Matte:
     pha[40:, 30:130] = 1
     pha[90:150, 220:260] = 1
     return Matte(pha, frame)
+
+
+def large_body(frame: Frame) -> Matte:
+    pha = two_bodies(frame).pha.copy()
+    pha[:, 200:] = 0
+    return Matte(pha, frame)
+
+
+def room_frame(pts: int, *, stranger: bool) -> Frame:
+    """A still room, and who stands on the right of it."""
+    src = room_scene(SIZE, seed=0).src.copy()
+    src[100:180, 210:270] = (0.5, 0.3, 0.2)
+    if stranger:
+        src[90:150, 220:260] = (0.2, 0.5, 0.6)
+    return frame_of(src, pts=pts)
 
 
 def speckled(frame: Frame) -> Matte:
@@ -166,3 +183,50 @@ def test_props_from_a_box_stay_and_a_frames_own_alpha_rules() -> None:
     own = replace(frame, pha=np.zeros(SIZE[::-1], np.float32))
     finish.reset()
     assert finish.step(own, nobody).pha.max() == 0
+
+
+@pytest.mark.parametrize("since", [0, 20])
+def test_who_is_not_kept_is_no_prop(since: int) -> None:
+    """In the box where props stand, from the first frame on or later: never learned as one, nor shown through one that they hide."""
+    finish = Finish(keep="nearest", props=Props((Box(60, 40, 30, 60),), live=True))
+    shown = 0.0
+    for index in range(50):
+        frame = replace(room_frame(index, stranger=index >= since), time_base=Fraction(1, 10))
+        pha = finish.step(frame, two_bodies(frame) if index >= since else large_body(frame)).pha
+        if index >= since:
+            shown = max(shown, float(pha[88:152, 218:262].max()))
+        elif index == since - 1:
+            assert pha[110:140, 225:255].min() > 0.9, "the prop that was to be hidden"
+    assert shown == 0
+
+
+def test_what_was_known_before_a_pause_counts_no_more() -> None:
+    """Set to nothing for some seconds and back: neither old alpha nor who was kept then comes back with it."""
+    finish = Finish(smooth=1.0, watches=True)
+    frames = [still(pts) for pts in range(6)]
+    finish.step(frames[0], Matte(np.full(SIZE[::-1], 1, np.float32), frames[0]))
+    finish.smooth = 0
+    finish.step(frames[1], Matte(np.full(SIZE[::-1], 0.6, np.float32), frames[1]))
+    finish.smooth = 1.0
+    assert np.allclose(finish.step(frames[2], Matte(np.full(SIZE[::-1], 0.6, np.float32), frames[2])).pha, 0.6, atol=0.01)
+    finish = Finish(keep="nearest", watches=True)
+    small = np.zeros(SIZE[::-1], np.float32)
+    small[90:150, 220:260] = 1
+    finish.step(frames[0], Matte(small, frames[0]))
+    finish.keep = "all"
+    finish.step(frames[1], two_bodies(frames[1]))
+    finish.keep = "nearest"
+    pha = finish.step(frames[2], two_bodies(frames[2])).pha
+    assert (pha[60:170, 50:110] == 1).all()
+    assert (pha[95:145, 225:255] == 0).all()
+
+
+def test_another_keep_ends_what_was_chosen() -> None:
+    finish = Finish(watches=True)
+    frames = [still(pts) for pts in range(3)]
+    finish.choose(240 / SIZE[0], 120 / SIZE[1])
+    assert (finish.step(frames[0], two_bodies(frames[0])).pha[60:170, 50:110] == 0).all()
+    finish.keep = "nearest"
+    finish.step(frames[1], two_bodies(frames[1]))
+    finish.keep = "all"
+    assert (finish.step(frames[2], two_bodies(frames[2])).pha[60:170, 50:110] == 1).all()

@@ -23,6 +23,12 @@ def engine(request: pytest.FixtureRequest, rvm_path: Path) -> Engine:
     return open_engine(rvm_path, device="cpu", precision="fp32", runtime=request.param, threads=2)
 
 
+@pytest.fixture(scope="module")
+def quick(rvm_path: Path) -> Engine:
+    """For many frames, of which no more is asked than where is looked: that is decided above the engines."""
+    return open_engine(rvm_path, device="cpu", precision="fp32", runtime="openvino", threads=2)
+
+
 def room(step: int, *, height: int, size: tuple[int, int] = (640, 360)) -> Frame:
     """A plain room, in its middle the drawn person at that height."""
     rgb = np.full((size[1], size[0], 3), (70, 80, 90), np.uint8)
@@ -59,9 +65,9 @@ def watched(engine: Engine, height: int, **values: Any) -> list[tuple[int, int]]
     return pictures.sizes[before:]
 
 
-def test_people_far_away_get_more_pixels_at_less_cost(engine: Engine) -> None:
-    (near,) = watched(engine, 300, detail=256, follow=True)
-    (far,) = watched(engine, 120, detail=256, follow=True)
+def test_people_far_away_get_more_pixels_at_less_cost(quick: Engine) -> None:
+    (near,) = watched(quick, 300, detail=256, follow=True)
+    (far,) = watched(quick, 120, detail=256, follow=True)
     share = 256 * 144
     assert far[0] * far[1] <= 1.3 * share
     person = 120 / 360 * 144  # rows that the person has in the whole picture
@@ -69,15 +75,15 @@ def test_people_far_away_get_more_pixels_at_less_cost(engine: Engine) -> None:
     assert near[0] * near[1] <= 1.3 * share
 
 
-def test_left_to_itself_a_part_costs_less_than_the_whole(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_left_to_itself_a_part_costs_less_than_the_whole(quick: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livematte.matting.recurrent.AUTO_DETAIL", 256)
-    (asked,), (by_itself,) = watched(engine, 120, detail=256), watched(engine, 120)
+    (asked,), (by_itself,) = watched(quick, 120, detail=256), watched(quick, 120)
     assert by_itself[0] * by_itself[1] <= 0.6 * 1.3 * 256 * 144
     assert by_itself[0] * by_itself[1] <= asked[0] * asked[1]
 
 
-def test_the_zoom_comes_back_when_the_person_comes_near(engine: Engine) -> None:
-    scene = FollowedScene(engine, room(0, height=120), detail=256, budget=1.0)
+def test_the_zoom_comes_back_when_the_person_comes_near(quick: Engine) -> None:
+    scene = FollowedScene(quick, room(0, height=120), detail=256, budget=1.0)
     for step in range(3):
         scene.step(room(step, height=120), reuse=False, waits=True)
     far = scene._zoom
@@ -103,9 +109,9 @@ def test_a_state_that_is_resampled_goes_on(engine: Engine) -> None:
     large.look(room(4, height=200), large.whole)
 
 
-def test_a_lone_look_at_all_does_not_show(engine: Engine) -> None:
+def test_a_lone_look_at_all_does_not_show(quick: Engine) -> None:
     """Where the part has more detail than the whole, the frame of a look is matted at the part's detail all the same."""
-    matter = RecurrentMatter(engine, detail=256, reuse=False)
+    matter = RecurrentMatter(quick, detail=256, reuse=False)
     regions = [matter._run(room(step, height=120))[1] is not None for step in range(70)]
     assert all(regions[3:])
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from live_world import ROOM, SIZE, Camera, Keyer, Screen, World, room_with_person, shows_room
 
 from livematte.errors import LivematteError, SinkError, SourceError
+from livematte.finish import Finish
 from livematte.frame import Frame, Matte
 from livematte.live import feed, matting, outlet, pipeline
 from livematte.live.controls import Live
@@ -57,6 +58,12 @@ CHANGES = st.sampled_from(
         {"detail": None},
         {"choke": 1.0},
         {"choke": 0.0},
+        {"smooth": 0.0},
+        {"smooth": 5.0},
+        {"keep": "nearest"},
+        {"keep": "all"},
+        {"light_wrap": 1.0},
+        {"match": 1.0},
     ]
 )
 
@@ -80,18 +87,20 @@ def _scripted(cameras: list[list[Any]]) -> Any:
     matters=st.lists(FAULTS_OF_MATTERS, max_size=12),
     sinks=st.lists(FAULTS_OF_SINKS, max_size=12),
     changes=st.lists(CHANGES, max_size=5),
+    ofd=st.booleans(),
 )
-def test_no_output_ever_shows_the_room(cameras: list[Any], matters: list[Any], sinks: list[Any], changes: list[Any]) -> None:
+def test_no_output_ever_shows_the_room(cameras: list[Any], matters: list[Any], sinks: list[Any], changes: list[Any], ofd: bool) -> None:
     paced, recorder, cut = Screen(script=iter(sinks)), Screen("file", paced=False), Screen("cut", alpha=True)
     exits = [Exit(paced, "composite", paced.again), Exit(recorder, "composite", None), Exit(cut, "cutout", cut.again)]
-    with World(_scripted(cameras), lambda: Keyer(matters), exits) as world:
+    finish, live = Finish(smooth=1.0, tidy=True, watches=True), Live("#808080", smooth=1.0)
+    with World(_scripted(cameras), lambda: Keyer(matters), exits, live=live, finish=finish, ofd=ofd) as world:
         for change in changes:
             time.sleep(0.01)
             try:
                 world.controls.change(**change)
             except LivematteError:
                 assert change == {"background": "/nowhere.png"}
-        world.controls.change(paused=False)
+        world.controls.change(paused=False, light_wrap=0.0, match=0.0)
         world.screen = paced
         world.until(lambda: world.shows_person)  # whatever happened, it comes back
     assert world.error is None

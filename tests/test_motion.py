@@ -123,6 +123,7 @@ def test_on_grid_finds_the_places_of_a_part(box: tuple[int, int, int, int], size
     luma, part = ramp((0, 0, 1280, 720), (256, 144)), ramp(box, size)
     got = on_grid(luma.pha, moment, part)
     inner = np.s_[4:-4, 4:-4]  # beyond the luma's outermost samples nothing is known
-    np.testing.assert_allclose(got[inner], part.pha[inner], atol=5 / 32 / 300)  # as above, a sample is 5 pixels
+    sample = max((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1])
+    np.testing.assert_allclose(got[inner], part.pha[inner], atol=sample / 300)  # it is right to a sample, as it says
     two = on_grid(np.dstack([luma.pha, -luma.pha]), moment, part)
     np.testing.assert_allclose(two[..., 0], got, atol=5 / 32 / 300)

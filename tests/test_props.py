@@ -155,6 +155,15 @@ def test_props_show_the_frames_own_samples_and_people_keep_their_colour() -> Non
     assert all((plane == 77).all() for plane in wrong.planes), "the matte that came in is as it was"
 
 
+def test_a_trace_of_a_persons_alpha_does_not_colour_props() -> None:
+    """A network gives another colour wherever alpha is more than 0, by however little."""
+    each = shot(0, behind=())
+    wrong = each.frame.with_planes(tuple(np.full_like(plane, 77) for plane in each.frame.planes))
+    matte = Props(cutout()).step(each.frame, Matte(np.maximum(each.people, np.float32(1e-9)), wrong))
+    inner = (cv2.erode(desk().pha, np.ones((7, 7))) > 0.99) & (each.people < 1)
+    assert (matte.fgr.planes[0][inner] == each.frame.planes[0][inner]).all()
+
+
 def test_a_frame_with_its_own_alpha_keeps_its_matte() -> None:
     each = shot(0, size=SMALL)
     frame = replace(each.frame, pha=each.people)

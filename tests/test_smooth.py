@@ -330,6 +330,21 @@ def test_only_the_pixels_that_flicker_change() -> None:
     assert held.matte.fgr is frames[1]
 
 
+def test_what_passes_through_the_picture_is_no_flicker() -> None:
+    """Somebody's arm, in the picture for one frame; what flickers where nothing changed is still mended."""
+    delay: OneFrameDelay[None] = OneFrameDelay()
+    frames = [at(Fraction(i, 30)) for i in range(3)]
+    planes = frames[1].planes[0].copy()
+    planes[:, :14] += 40
+    frames[1] = replace(frames[1], planes=(planes,))
+    phas = [np.zeros((SIZE[1], SIZE[0]), np.float32) for _ in frames]
+    phas[1][:, :10] = phas[1][:, 40:] = 1
+    held = [delay.push(frame, Matte(pha, frame), None) for frame, pha in zip(frames, phas, strict=True)][2]
+    assert held is not None
+    assert (held.matte.pha[:, :10] == 1).all()
+    assert (held.matte.pha[:, 40:] == 0).all()
+
+
 def test_one_frame_delay_compares_nothing_across_a_cut() -> None:
     delay: OneFrameDelay[None] = OneFrameDelay()
     frames = [at(Fraction(0)), at(Fraction(1, 30)), at(Fraction(2, 30), luma=220), at(Fraction(3, 30), luma=220)]

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scenes import frame_of, portrait, screen_scene
@@ -43,6 +43,7 @@ def levels(matter: ThresholdMatter, frames: Sequence[Frame]) -> list[float]:
 
 
 @given(arrays(np.uint8, st.integers(2, 60), elements=st.integers(0, 255)))
+@example(np.array([6, 13, 7, 0], np.uint8))  # two levels do alike, and none between them
 @settings(max_examples=60, deadline=None)
 def test_otsu_parts_the_histogram_best(codes: np.ndarray) -> None:
     picture = (codes.astype(np.float32) + 0.5) / 256

@@ -20,7 +20,7 @@ from livematte.finish import Finish, Finished
 from livematte.frame import Frame, Matte
 from livematte.matting.base import Matter
 from livematte.networks.rvm import apply_coefficients
-from livematte.opening import make_matter
+from livematte.opening import SETTLED, make_matter
 from livematte.settings import Settings
 
 Make = Callable[[], AbstractContextManager[Matter]]
@@ -40,10 +40,21 @@ def chosen(choice: Choice | None = None, *, reuse: bool = False, **values: Any) 
     return lambda: _opened((choice or Choice()).whole.settings(**values), reuse)
 
 
+def finished_as_usual() -> Make:
+    """The reference, with what a job does to its mattes."""
+
+    @contextmanager
+    def opened() -> Iterator[Matter]:
+        with chosen()() as matter:
+            yield Finished(matter, Finish(smooth=SETTLED, tidy=True))
+
+    return opened
+
+
 REFERENCE = Variant("whole frame, nothing reused", chosen())
 METHODS = (
     Variant("follow the person", chosen(follow="auto"), default=True),
-    Variant("smooth 0.2 s", chosen(smooth=0.2)),
+    Variant("finished as by default", finished_as_usual(), default=True),
 )
 REUSES = (  # judged on clips that pause
     Variant("reuse of still pictures", chosen(reuse=True), default=True),
@@ -76,7 +87,7 @@ def _opened(settings: Settings, reuse: bool) -> Iterator[Matter]:
     engine = open_chosen(settings)
     try:
         matter = make_matter(engine, settings, reuse=reuse)
-        yield Finished(matter, Finish(smooth=settings.smooth)) if settings.smooth else matter
+        yield matter
     finally:
         engine.close()
 

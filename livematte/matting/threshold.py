@@ -110,14 +110,15 @@ class ThresholdMatter:
 
 
 def otsu(picture: Array) -> float:
-    """The level of a picture, any shape, in [0, 1], that parts its histogram best; the middle one where several do alike."""
+    """The level of a picture, any shape, in [0, 1], that parts its histogram best; the middle one where several in a row do alike."""
     counts = np.histogram(picture, _BINS, (0, 1))[0] / picture.size
     centres = (np.arange(_BINS) + 0.5) / _BINS
     below = np.cumsum(counts)[:-1]
     sums = np.cumsum(counts * centres)
     apart = np.square(sums[-1] * below - sums[:-1]) / np.maximum(below * (1 - below), 1e-12)
     best = np.flatnonzero(apart >= apart.max() * (1 - 1e-6))
-    return float(best.mean() + 1) / _BINS
+    row = best[: int(np.argmax(np.diff(best, append=2 * _BINS) > 1)) + 1]  # another, further on, may be as good by chance
+    return float(row.mean() + 1) / _BINS
 
 
 def _side(picture: Array, level: float) -> Array:

@@ -17,7 +17,7 @@ from livematte.frame import Frame, Matte, Size
 from livematte.matting.plates.register import Warp, scaled
 from livematte.planes import Array, pha_for
 from livematte.props.outline import outlines
-from livematte.props.presence import Presence, carried_by, grid_size
+from livematte.props.presence import Presence, carried_by, grid_size, reached
 from livematte.props.spec import Box, Boxes, of_picture, parse_props
 
 __all__ = ["Box", "Boxes", "Props", "parse_props"]
@@ -25,6 +25,7 @@ __all__ = ["Box", "Boxes", "Props", "parse_props"]
 _ASPECT_OFF = 0.01  # that rounding to whole pixels may make
 _WARMS_UP = 1.0  # seconds in which a camera finds its exposure
 _STEP = 4  # pixels of which one tells where people's soft edges are
+_BETWEEN = float(np.finfo(np.float32).tiny), float(np.nextafter(np.float32(1), np.float32(0)))  # what lies between 0 and 1
 _OWN = 0.25  # of a prop in a pixel, from which on its colour is the source's there: people's own would be wrong
 
 
@@ -53,14 +54,20 @@ class Props:
             "Take it with the same camera and settings, or give the place of the props as X,Y,W,H in percent"
         )
 
-    def step(self, frame: Frame, matte: Matte) -> Matte:
+    def step(self, frame: Frame, matte: Matte, *, gone: Array | None = None) -> Matte:
         """The matte with the props in it: pha is people's and props' together, and the planes of fgr are the source's where props are.
 
-        A frame that brings its own alpha keeps its matte."""
-        if frame.pha is not None or not self._ready(frame, matte):
+        gone: (h, w), alpha of people who were taken out of the matte: they hide props, are not learned as such, and nothing is shown where
+        they are. A frame that brings its own alpha keeps its matte."""
+        if frame.pha is not None:
+            return matte
+        people = matte.pha if gone is None else cv2.max(matte.pha, cv2.resize(gone, frame.size, interpolation=cv2.INTER_LINEAR))
+        if not self._ready(frame, people):
             return matte
         assert self._presence is not None
-        level = self._presence.look(frame, matte.pha)
+        level = self._presence.look(frame, people)
+        if gone is not None:
+            level = level * ~reached(gone, level.shape)
         return self._shown(frame, matte, level) if level.any() else matte
 
     def reset(self) -> None:
@@ -77,14 +84,14 @@ class Props:
         self._fits = True
         self._cut: _Cut | None = None
 
-    def _ready(self, frame: Frame, matte: Matte) -> bool:
+    def _ready(self, frame: Frame, people: Array) -> bool:
         """Whether there are props for frames of this shape."""
         if self._presence is None:
             if self._began is None:
                 self._began = frame.seconds
             if self._live and 0 <= frame.seconds - self._began < _WARMS_UP:
                 return False
-            self._begin(frame, matte)
+            self._begin(frame, people)
         shape = (frame.size, frame.sample_aspect)
         if shape != self._shape:
             self._shape, self._cut = shape, None
@@ -96,11 +103,11 @@ class Props:
                 self._presence.start()
         return self._fits
 
-    def _begin(self, frame: Frame, matte: Matte) -> None:
+    def _begin(self, frame: Frame, people: Array) -> None:
         size, given = frame.size, self._given
         self._first = size, frame.sample_aspect
         if given is None:
-            self._pha, missed = outlines(frame, matte.pha, self._boxes)
+            self._pha, missed = outlines(frame, people, self._boxes)
             for box in missed:
                 self._tell(f"props: no outline was found in {','.join(f'{side:g}' for side in box)}; the box itself is kept")
         else:
@@ -176,7 +183,8 @@ class _Cut:
 
 
 def _partly(people: Array) -> NDArray[np.uint8]:
-    return np.asarray(cv2.inRange(people, 1e-6, 1 - 1e-6))
+    """Where alpha is neither 0 nor 1, by however little: there a network gives another colour."""
+    return np.asarray(cv2.inRange(people, *_BETWEEN))
 
 
 def _colours(picture: Frame, grid: Size, *, grey: bool) -> Array:

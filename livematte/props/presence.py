@@ -247,6 +247,11 @@ class Presence:
             self._told = True
 
 
+def reached(people: Array, shape: tuple[int, ...]) -> Mask:
+    """Cells of a grid of that shape where people are, with their soft edges. people: alpha, (h, w)."""
+    return grown(cv2.resize(people, shape[::-1], interpolation=cv2.INTER_LINEAR) > _COVERED, _EDGE)
+
+
 def carried_by(pha: Array, warp: Warp) -> Array:
     """Where props are after a warp; those that reach the picture's edge go on beyond it."""
     if np.array_equal(warp, np.eye(3)):
