@@ -95,7 +95,7 @@ class Finish:
         small = small._replace(pha=self._smoother.step(moment, small))
         kept = self._bodies.step(moment, small, frame)
         gone = None if kept is small.pha else seen(small._replace(pha=small.pha - kept), moment)
-        return with_small(matte, before, kept), gone
+        return with_small(frame, matte, before, kept), gone
 
     def reset(self) -> None:
         """Nothing of before counts any more."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livematte.errors import SettingsError
 from livematte.finish import Finished
 from livematte.frame import Frame, pixel_format
 from livematte.job import Job
@@ -16,6 +17,8 @@ from livematte.matting.base import Matter as _Matter
 from livematte.opening import Asked, make_finish, prepare
 from livematte.pipeline import Report
 from livematte.settings import make_settings
+
+_OF_A_JOB = {"ofd", "light_wrap", "match"}
 
 
 def Matter(  # noqa: N802 - to its user it is the class whose step() makes mattes
@@ -37,6 +40,8 @@ def Matter(  # noqa: N802 - to its user it is the class whose step() makes matte
     where the model's file lies; it is fetched into the user's cache where it is nowhere. needs: what a method is given on the command
     line, by the same names: key="green", tolerance=0.1, plate="empty.jpg", trimap="trimap.png", strokes="strokes.png", threshold="otsu", …;
     so is what is done to its mattes: smooth=0.2, tidy="off", keep="nearest", props="desk.png". A LivematteError where it cannot be had."""
+    if other := _OF_A_JOB & needs.keys():
+        raise SettingsError(f"{min(other)} is what matte_video does; a Matter gives mattes, frame by frame")
     needs = {name: str(value) if isinstance(value, Path) else value for name, value in needs.items()}
     settings = make_settings(
         input="-",

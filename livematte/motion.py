@@ -40,7 +40,7 @@ class Moment(NamedTuple):
 
 
 class Motion:
-    """step() takes a source's frames in order. A cut, another size, a step back in time, or a frame without one, starts anew."""
+    """step() takes a source's frames in order. A cut, another size, a time that is not later than the last, or none, starts anew."""
 
     def __init__(self) -> None:
         self._seek = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
@@ -51,7 +51,7 @@ class Motion:
         luma, last = luma_of(frame), self._last
         passed = 0.0 if last is None else frame.seconds - last.seconds
         # What has no time has no neighbours in time.
-        starts = self._cuts.starts_scene(frame) or last is None or passed < 0 or last.size != frame.size or frame.pts is None
+        starts = self._cuts.starts_scene(frame) or last is None or passed <= 0 or last.size != frame.size or frame.pts is None
         moment = Moment(frame.seconds, 0.0 if starts else passed, starts, frame.size, luma)
         if last is not None and not starts:
             flow = sought(self._seek, luma, last.luma)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from livematte import given, methods, weights
 from livematte.engines import Engine, load_libraries, open_engine
 from livematte.engines.graphs import SUFFIXES
-from livematte.errors import SettingsError
+from livematte.errors import SettingsError, SourceError
 from livematte.finish import Finish
 from livematte.frame import Frame, Size
 from livematte.matting.base import Matter
@@ -111,6 +111,8 @@ def _props(asked: Asked) -> Props | None:
     if asked.settings.props is None:
         return None
     named = parse_props(asked.settings.props)
+    if isinstance(named, Path) and not named.exists():
+        raise SourceError(f"--props: there is no {named}; wanted a picture, or a place as X,Y,W,H in percent")
     what = given.picture(named, "--props", asked.tell) if isinstance(named, Path) else named
     return Props(what, live=asked.live, stills=asked.still, tell=asked.tell)
 

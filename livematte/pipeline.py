@@ -174,7 +174,7 @@ class Pipeline:
 
     def _writing(self) -> None:
         stage = self.stages[2]
-        items = stage.pull(self._matted, "smooth" if self._ofd else "encode")
+        items = stage.pull(self._matted, "ofd" if self._ofd else "encode")
         for item in one_frame_late(items) if self._ofd else items:
             if isinstance(item, tuple):
                 self._write(stage, *item)

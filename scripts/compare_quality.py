@@ -21,6 +21,7 @@ from livematte.bench.choices import Choice, open_chosen
 from livematte.bench.tables import table
 from livematte.bench.truth import Known, in_folder
 from livematte.engines import Engine
+from livematte.errors import LivematteError
 from livematte.evaluate.measuring import Values, means, of_frame
 from livematte.evaluate.reading import Moment
 from livematte.finish import Finish
@@ -160,8 +161,9 @@ def _enlarged(picture: Array) -> Array:
 
 
 def main() -> None:
-    if not 2 <= len(sys.argv) <= 3:
-        sys.exit(__doc__)
+    if not 2 <= len(sys.argv) <= 3 or sys.argv[1].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
     clips = [Clip(known, known.alpha()) for known in in_folder(Path(sys.argv[1]), FRAMES)]
     engine = open_chosen(Choice().settings())
     try:
@@ -176,4 +178,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LivematteError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

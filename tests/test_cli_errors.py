@@ -127,7 +127,7 @@ OPTIONS = [
     ("--keep me", 2, "--keep: got 'me', wanted all, nearest or how many people"),
     ("--props 5,60", 2, "--props: got '5,60', wanted X,Y,W,H in percent of the picture"),
     ("--props 90,60,30,10", 2, "--props: got 90,60,30,10, wanted X,Y,W,H in percent .* X\\+W and Y\\+H up to 100"),
-    ("--props gone.png", 1, r"--props: there is no gone\.png; wanted a picture"),
+    ("--props gone.png", 1, r"--props: there is no gone\.png; wanted a picture, or a place as X,Y,W,H"),
     ("--light-wrap 2 -b green -o x.mp4", 2, "--light-wrap: got '2', wanted 0 to 1"),
     ("--match -1 -b green -o x.mp4", 2, "--match: got '-1', wanted 0 to 1"),
     ("--light-wrap 0.5", 2, "--light-wrap wants a background; try -b blur, -b green or -b picture.jpg"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from livematte.errors import EngineError
 from livematte.frame import Frame, Matte
 from livematte.matting.canvas import Look
 from livematte.matting.draft import Draft, Small, small_of, with_small
@@ -32,7 +33,7 @@ def coefficients(seed: int = 0, shape: tuple[int, int] = (12, 16)) -> np.ndarray
 def test_a_draft_nobody_changes_is_what_refine_gives(make_frame: Sizes) -> None:
     frame, coef = make_frame("yuv420p", SIZE), coefficients()
     matte = draft(frame, coef)
-    assert with_small(matte, small_of(frame, matte), small_of(frame, matte).pha) is matte
+    assert with_small(frame, matte, small_of(frame, matte), small_of(frame, matte).pha) is matte
     wanted = refine(frame, coef)
     np.testing.assert_array_equal(matte.pha, wanted.pha)
     for plane, other in zip(matte.fgr.planes, wanted.fgr.planes, strict=True):
@@ -46,7 +47,7 @@ def test_what_stays_equal_changes_nothing(make_frame: Sizes) -> None:
     small = small_of(frame, matte)
     pha = small.pha.copy()
     pha[:4, :4] = 0.5
-    changed, plain = with_small(matte, small, pha), refine(frame, coef)
+    changed, plain = with_small(frame, matte, small, pha), refine(frame, coef)
     np.testing.assert_array_equal(changed.pha[20:], plain.pha[20:])
     np.testing.assert_array_equal(changed.pha[:, 20:], plain.pha[:, 20:])
     assert np.abs(changed.pha[:12, :12] - 0.5).max() < 0.5  # the picture's detail stays, about what was asked for
@@ -61,7 +62,7 @@ def test_a_draft_takes_the_alpha_that_it_is_given(make_frame: Sizes) -> None:
     matte = Draft(frame, look, None, lambda alpha: refine(frame, coef, alpha=alpha))
     small = small_of(frame, matte)
     wanted = np.clip(small.pha + np.random.default_rng(1).normal(0, 0.3, (48, 64)).astype(np.float32), 0, 1)
-    np.testing.assert_allclose(with_small(matte, small, wanted).pha, wanted, atol=1e-5)  # float sums of some ten
+    np.testing.assert_allclose(with_small(frame, matte, small, wanted).pha, wanted, atol=1e-5)  # float sums of some ten
 
 
 def undecided(shape: tuple[int, int] = (12, 16)) -> np.ndarray:
@@ -78,7 +79,7 @@ def test_what_becomes_decided_is_decided_at_full_size(make_frame: Sizes, value: 
     small = small_of(frame, matte)
     pha = small.pha.copy()
     pha[3:9, 4:12] = value
-    found = with_small(matte, small, pha)
+    found = with_small(frame, matte, small, pha)
     assert (found.pha[14:34, 18:46] == value).all()  # the samples' own pixels, and those between them
     for plane, source in zip(found.fgr.planes, frame.planes, strict=True):
         down, across = (48 // plane.shape[0], 64 // plane.shape[1])
@@ -91,7 +92,7 @@ def test_a_region_keeps_its_place(make_frame: Sizes) -> None:
     matte = draft(frame, coef, (16, 8, 48, 40))
     small = small_of(frame, matte)
     assert small.box == (16, 8, 48, 40)
-    found = with_small(matte, small, np.ones_like(small.pha))
+    found = with_small(frame, matte, small, np.ones_like(small.pha))
     wanted = np.zeros((48, 64), np.float32)
     wanted[8:40, 16:48] = 1
     np.testing.assert_array_equal(found.pha, wanted)
@@ -100,9 +101,17 @@ def test_a_region_keeps_its_place(make_frame: Sizes) -> None:
 def test_a_frame_keeps_its_own_alpha(make_frame: Sizes) -> None:
     own = np.full((48, 64), 0.5, np.float32)
     frame, coef = replace(make_frame("yuv420p", SIZE), pha=own), undecided()
-    matte = draft(frame, coef)
-    found = with_small(matte, small_of(frame, matte), np.ones((12, 16), np.float32))
-    np.testing.assert_array_equal(found.pha, own)
+    for matte in (draft(frame, coef), Matte(own * np.float32(0.5), frame)):
+        small = small_of(frame, matte)
+        np.testing.assert_array_equal(with_small(frame, matte, small, np.ones_like(small.pha)).pha, own)
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan])
+def test_numbers_that_are_none_are_no_alpha(make_frame: Sizes, number: float) -> None:
+    coef = undecided()
+    coef[7, 3, 3] = number
+    with pytest.raises(EngineError, match="numbers that are none"):
+        draft(make_frame("yuv420p", SIZE), coef)
 
 
 def test_a_full_size_matte_is_reduced(make_frame: Sizes) -> None:
@@ -121,11 +130,11 @@ def test_a_full_size_matte_keeps_its_detail(make_frame: Sizes) -> None:
     pha = np.random.default_rng(0).random((960, 1280), dtype=np.float32) * np.float32(0.5) + np.float32(0.25)
     matte = Matte(pha, frame)
     before = small_of(frame, matte)
-    assert with_small(matte, before, before.pha) is matte
+    assert with_small(frame, matte, before, before.pha) is matte
     lower = before.pha.copy()
     lower[:200] -= np.float32(0.25)
     lower[300:] = 0
-    found = with_small(matte, before, lower).pha
+    found = with_small(frame, matte, before, lower).pha
     np.testing.assert_array_equal(found[520:740], pha[520:740])
     np.testing.assert_allclose(found[:480], np.maximum(pha[:480] - 0.25, 0), atol=1e-6)
     assert (found[752:] == 0).all()
@@ -135,5 +144,5 @@ def test_no_step_makes_anything_of_an_equal_copy(make_frame: Sizes) -> None:
     frame = make_frame("gray", SIZE)
     matte = Matte(np.full((48, 64), 0.3, np.float32), frame)
     before = small_of(frame, matte)
-    assert with_small(matte, before, before.pha.copy()) is matte
+    assert with_small(frame, matte, before, before.pha.copy()) is matte
     assert isinstance(before, Small)

@@ -107,6 +107,12 @@ def test_matte_image_opens_its_matter_once(rvm_path: Path, monkeypatch: pytest.M
     assert opened == [1]
 
 
+@pytest.mark.parametrize("name", ["ofd", "light_wrap", "match"])
+def test_a_matter_is_not_asked_for_what_a_job_does(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is what matte_video does"):
+        livematte.Matter(**{name: 1})
+
+
 @pytest.mark.parametrize(
     "rgb",
     [

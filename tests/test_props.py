@@ -376,3 +376,17 @@ def test_composed_pictures_are_as_in_truth() -> None:
     green = np.full((*SIZE[::-1], 3), (0.1, 0.8, 0.2), np.float32)
     seen, truth = composed(matte.fgr.rgb(), green, matte.pha), composed(each.frame.rgb(), green, each.both)
     assert np.abs(seen - truth).mean() < 1e-3
+
+
+def test_a_picture_of_another_shape_among_others_is_told_and_left_without() -> None:
+    heard: list[str] = []
+    picture = np.zeros((90, 160, 3), np.float32)
+    picture[60:, 40:80] = 1
+    props = Props(frame_of(picture, "gbrp"), stills=True, tell=heard.append)
+    for size in ((160, 90), (90, 160), (160, 90)):
+        frame = replace(frame_of(room(size, seed=1)), label=f"{size[0]}.jpg")
+        nobody = Matte(np.zeros(size[::-1], np.float32), frame)
+        assert (props.step(frame, nobody).pha.max() > 0.9) == (size == (160, 90))
+        props.reset()
+    assert len(heard) == 1
+    assert heard[0].startswith("90.jpg has no props: --props: got a picture of 160x90, wanted the shape of the frames, 90x160")

@@ -330,6 +330,15 @@ def test_only_the_pixels_that_flicker_change() -> None:
     assert held.matte.fgr is frames[1]
 
 
+def test_what_the_network_takes_for_the_room_is_hardly_held() -> None:
+    """Somebody left a wall that is as bright as they were."""
+    motion, smoother = Motion(), Smoother(5.0)
+    for i, value in enumerate((1.0, 0.01, 0.01)):
+        frame = at(Fraction(i, 30))
+        pha = smoother.step(motion.step(frame), Small(np.full((SIZE[1], SIZE[0]), value, np.float32), (0, 0, *SIZE)))
+    assert (pha <= 0.04).all()
+
+
 def test_what_passes_through_the_picture_is_no_flicker() -> None:
     """Somebody's arm, in the picture for one frame; what flickers where nothing changed is still mended."""
     delay: OneFrameDelay[None] = OneFrameDelay()

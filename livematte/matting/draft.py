@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livematte.errors import EngineError
 from livematte.frame import Frame, Later, Matte
 from livematte.matting.canvas import Look, Pixels, grey_of
 
@@ -33,13 +34,17 @@ class Small(NamedTuple):
 
 class Draft(Later):
     """A network's matte whose full size is still to be made. look: what it saw of the frame; region: the pixels that this is of, None for
-    all. make: gives the full size, of the look's coefficients with another A and b of alpha, (2, h, w), or None for its own."""
+    all. make: gives the full size, of the look's coefficients with another A and b of alpha, (2, h, w), or None for its own.
 
-    __slots__ = ("_alpha", "_box", "_grey", "_look", "_raw", "_refine", "_small")
+    EngineError where the coefficients of alpha are no numbers: what is infinite would be an alpha of 1 all over."""
+
+    __slots__ = ("_alpha", "_box", "_grey", "_raw", "_refine", "_small", "_src_sm")
 
     def __init__(self, frame: Frame, look: Look, region: Pixels | None, make: Callable[[Array | None], Matte]) -> None:
         super().__init__(lambda: make(None))
-        self._alpha, self._look, self._refine = look.alpha_sm, look, make
+        self._alpha, self._src_sm, self._refine = look.alpha_sm, look.src_sm, make  # the look's state is not kept along
+        if not np.isfinite(self._alpha).all():
+            raise EngineError("the network gives numbers that are none (NaN or infinite); try --precision fp32")
         self._box = region or (0, 0, *frame.size)
         self._small: Small | None = None
 
@@ -47,7 +52,7 @@ class Draft(Later):
     def small(self) -> Small:
         """At the network's size."""
         if self._small is None:
-            self._grey = grey_of(self._look.src_sm)
+            self._grey = grey_of(self._src_sm)
             self._raw = self._alpha[0] * self._grey
             self._raw += self._alpha[1]
             self._small = Small(np.clip(self._raw, 0, 1), self._box)
@@ -78,16 +83,16 @@ def small_of(frame: Frame, matte: Matte) -> Small:
     return Small(np.asarray(pha, np.float32), (0, 0, width, height))
 
 
-def with_small(matte: Matte, before: Small, pha: Array) -> Matte:
+def with_small(frame: Frame, matte: Matte, before: Small, pha: Array) -> Matte:
     """The matte whose small alpha, which small_of told, became `pha`: (h, w) float32 in [0, 1].
 
     What stayed equal changes nothing, bit for bit; what became exactly 0 or 1 is exactly that at full size."""
     if pha is before.pha or np.array_equal(pha, before.pha):
         return matte
-    return matte.changed(pha) if isinstance(matte, Draft) else _full_size(matte, before, pha)
+    return matte.changed(pha) if isinstance(matte, Draft) else _full_size(frame, matte, before, pha)
 
 
-def _full_size(matte: Matte, before: Small, pha: Array) -> Matte:
+def _full_size(frame: Frame, matte: Matte, before: Small, pha: Array) -> Matte:
     """By what was added, enlarged: the alpha that is there keeps its own detail."""
     size = matte.pha.shape[::-1]
     added = cv2.resize(pha - before.pha, size, interpolation=cv2.INTER_LINEAR)
@@ -97,4 +102,6 @@ def _full_size(matte: Matte, before: Small, pha: Array) -> Matte:
         became = ((pha == value) & (before.pha != value)).view(np.uint8)
         if became.any():
             full[cv2.resize(became, size, interpolation=cv2.INTER_NEAREST) > 0] = value
+    if frame.pha is not None:
+        np.minimum(full, frame.pha, out=full)  # what a frame brings itself is never shown as more
     return Matte(full, matte.fgr)

@@ -51,9 +51,10 @@ class RecurrentMatter:
             self._scene = None
         self._primed = False
         look, region = self._run(frame)
+        coef = look.coef
         if self._refiner is not None:
-            return Draft(frame, look, region, self._refiner.later(frame, look.coef, region=region))
-        return Draft(frame, look, region, lambda alpha: refine(frame, look.coef, alpha=alpha, region=region))
+            return Draft(frame, look, region, self._refiner.later(frame, coef, region=region))
+        return Draft(frame, look, region, lambda alpha: refine(frame, coef, alpha=alpha, region=region))
 
     def reset(self) -> None:
         self._scene = None

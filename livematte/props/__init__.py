@@ -91,6 +91,8 @@ class Props:
                 self._began = frame.seconds
             if self._live and 0 <= frame.seconds - self._began < _WARMS_UP:
                 return False
+            if self._stills and not self._suits(frame):
+                return False
             self._begin(frame, people)
         shape = (frame.size, frame.sample_aspect)
         if shape != self._shape:
@@ -102,6 +104,15 @@ class Props:
             if self._presence is not None:
                 self._presence.start()
         return self._fits
+
+    def _suits(self, frame: Frame) -> bool:
+        """Whether a picture among others is one that the props belong to; those that are not are told, and have none."""
+        try:
+            self.check(frame.size, frame.sample_aspect)
+        except SettingsError as error:
+            self._tell(f"{frame.label or 'a picture'} has no props: {str(error).partition(chr(10))[0]}")
+            return False
+        return True
 
     def _begin(self, frame: Frame, people: Array) -> None:
         size, given = frame.size, self._given
