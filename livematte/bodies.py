@@ -16,7 +16,7 @@ from livematte.frame import Frame
 from livematte.matting.draft import Small
 from livematte.motion import Moment, on_grid
 from livematte.overview import seen
-from livematte.parting import Labels, Mask, Track, carried_by_itself, colours, histogram, parted
+from livematte.parting import Labels, Mask, Track, carried_by_itself, colours, histogram, parts
 from livematte.planes import Array
 
 _BODY = 0.5  # alpha from which on there is a body
@@ -103,7 +103,8 @@ class Bodies:
     def _follow(self, alpha: Array, index: Labels, moment: Moment) -> None:
         """Finds everybody in this frame."""
         count, labels = cv2.connectedComponents((alpha > _BODY).view(np.uint8), connectivity=8)
-        came = {name: carried_by_itself(track, moment) for name, track in self._tracks.items()}
+        all_of_them = sum((track.visible for track in self._tracks.values()), np.zeros(alpha.shape, bool))
+        came = {name: carried_by_itself(track, moment, all_of_them & ~track.visible) for name, track in self._tracks.items()}
         owners = _owners(labels, count, came, self._tracks)
         for track in self._tracks.values():
             track.visible, track.beside = np.zeros(alpha.shape, bool), False
@@ -111,11 +112,11 @@ class Bodies:
         for group in range(1, count):
             here, names = labels == group, owners[group]
             if len(names) > 1:
-                part = parted(here, [self._tracks[name] for name in names], [came[name] for name in names], index, moment)
-                for i, name in enumerate(names, 1):
-                    self._tracks[name].visible |= part == i
+                each = parts(here, [self._tracks[name] for name in names], [came[name] for name in names], index, moment)
+                for name, (visible, shape) in zip(names, each, strict=True):
+                    self._tracks[name].visible |= visible
                     self._tracks[name].beside = True
-                    shapes[name] += np.where(part == i, 1, came[name] * (here & (part < i)))  # what is nearer hides it
+                    shapes[name] += shape
             elif names:
                 self._tracks[names[0]].visible |= here
                 shapes[names[0]] += here

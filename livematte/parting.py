@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import exp
+from typing import cast
 
 import cv2
 import numpy as np
@@ -22,10 +23,15 @@ Labels = NDArray[np.int32]
 
 _SEAM = 0.02  # of the picture's shorter side: how far a carried outline may be off
 _AROUND = 0.05  # likewise: over how wide a part a body moves as one
+_REACH = 0.04  # likewise: how far the flow of what moves reaches into what stands beside it
 _HABIT, _PACE = 1.0, 0.3  # seconds over which a body's size and colours are taken, and its speed
 _SEEN = 0.5  # of its size: a body of which less is to be seen is hidden; its speed is then not to be told
 _COLOUR = 1.5  # what colours count, against places, where two bodies have none in common
 _BITS = 4  # of each of three channels by which colours are told apart
+_FRONT = 0.6  # likeness from which on what two share is the latter's; of bodies dressed alike it is some 0.5
+_FOUND = 0.25  # likewise: a stranger's part that is less like them is not theirs
+_SURE = 0.75  # likewise: of a scrap of less than _SCRAP of the stranger's size, of which _ON is where the kept one is
+_SCRAP, _ON, _NEAR = 0.3, 0.7, 0.03
 _UNKNOWN = np.float32(1e-4)  # how often a colour was seen that never was: no colour excludes a body
 
 
@@ -72,27 +78,77 @@ def histogram(index: Labels, mask: Mask) -> Array:
     return (counts / max(1, counts.sum())).astype(np.float32)
 
 
-def carried_by_itself(track: Track, moment: Moment) -> Array:
-    """A track's shape in this frame, moved as what is to be seen of the body moves around there, not as what it hides or what hides it.
+def carried_by_itself(track: Track, moment: Moment, others: Mask) -> Array:
+    """A track's shape in this frame, moved as what is to be seen of the body moves around there, not as what it hides or what hides it,
+    nor as others, whose motion reaches some pixels into the body.
 
     Where the picture is flat, or shows what was not to be seen before, motion is guessed: it counts by the gradient's square, and by how
     sure it is. What is hidden goes on at the body's pace."""
     if moment.flow is None or moment.sure is None:
         return np.zeros_like(track.shape)
     steep = cv2.absdiff(cv2.dilate(moment.luma, _disc(1)), cv2.erode(moment.luma, _disc(1))).astype(np.float32) * np.float32(1 / 255)
-    weight = np.where(
-        along(track.visible.astype(np.float32), moment) > 0.5, (steep * steep + np.float32(1e-4)) * moment.sure, np.float32(0)
-    )
+    away = track.visible & (cv2.dilate(others.view(np.uint8), _disc(_side(_REACH, moment) // 2)) == 0)
+    weight = np.where(along(away.astype(np.float32), moment) > 0.5, (steep * steep + np.float32(1e-4)) * moment.sure, np.float32(0))
     moved = [way * weight for way in cv2.split(moment.flow)]
-    total = cv2.sumElems(weight)[0]
+    total, pace = cv2.sumElems(weight)[0], track.speed * np.float32(moment.passed)
     if total and moment.passed and not track.hidden:
-        speed = np.array([cv2.sumElems(way)[0] / total / moment.passed for way in moved], np.float32)
-        track.speed = track.speed + np.float32(1 - exp(-moment.passed / _PACE)) * (speed - track.speed)
+        pace = np.array([cv2.sumElems(way)[0] / total for way in moved], np.float32)
+        track.speed = track.speed + np.float32(1 - exp(-moment.passed / _PACE)) * (pace / np.float32(moment.passed) - track.speed)
     side, little = (_side(_AROUND, moment),) * 2, np.float32(1e-5)
     around = 1 / (cv2.blur(weight, side) + little)
-    pace = track.speed * np.float32(moment.passed)
     own = cv2.merge([(cv2.blur(way, side) + little * usual) * around for way, usual in zip(moved, pace, strict=True)])
     return along(track.shape, moment._replace(flow=own))
+
+
+def parts(here: Mask, tracks: list[Track], came: list[Array], index: Labels, moment: Moment) -> list[tuple[Mask, Array]]:
+    """(visible, shape) of each of tracks, the bodies a group is made up of; the arguments are parted()'s, but in any order that is likely.
+    A stranger of whom nothing is left is behind all others."""
+    order = _in_depth(tracks, came, index)
+    part = parted(here, [tracks[i] for i in order], [came[i] for i in order], index, moment)
+    depth = {i: 1 + at for at, i in enumerate(order)}
+    kept = next((i for i in order if tracks[i].kept), None)
+    for i in order:
+        if kept is not None and not tracks[i].kept:
+            like = _likeness(tracks[i], tracks[kept], index)
+            part[_errors(part == depth[i], came[kept], like, tracks[i].size)] = depth[kept]
+            depth[i] += len(order) * (not (part == depth[i]).any())
+    return [
+        (part == depth[i], np.where(part == depth[i], np.float32(1), shape * (here & (part < depth[i])))) for i, shape in enumerate(came)
+    ]
+
+
+def _errors(part: Mask, came: Array, like: Array, size: float) -> Mask:
+    """What of a stranger's part is the kept one's, who came to be where came is: what does not look like the stranger at all, and
+    scraps on the kept one that do not look so for sure. Else what the stranger once took, such as skin, would stay when they go on.
+    like: how much each pixel looks like the stranger; size: theirs. What is close by their body is no scrap."""
+    near = cv2.dilate(part.view(np.uint8), _disc(round(_NEAR * min(part.shape))))
+    count, labels = cv2.connectedComponents(near, connectivity=8)
+    labels[~part] = 0
+    areas, looks, on = (np.bincount(labels.ravel(), of.ravel(), count) for of in (np.ones_like(came), like, came))
+    scraps = (areas < _SCRAP * size * part.size) & (on > _ON * areas)
+    wrong = looks < np.where(scraps, _SURE, _FOUND) * areas
+    wrong[0] = False
+    return wrong[labels]
+
+
+def _in_depth(tracks: list[Track], came: list[Array], index: Labels) -> list[int]:
+    """The nearest first: as they came, but where two overlap and what is there looks like the latter, that is the nearer."""
+    order: list[int] = []
+    for i, track in enumerate(tracks):
+        at = len(order)
+        while at:
+            both = came[i] * came[order[at - 1]]
+            if (both * (_likeness(track, tracks[order[at - 1]], index) - np.float32(_FRONT))).sum() <= 0:
+                break
+            at -= 1
+        order.insert(at, i)
+    return order
+
+
+def _likeness(track: Track, other: Track, index: Labels) -> Array:
+    """How much each pixel's colour is the track's rather than the other's, (h, w) in [0, 1]."""
+    own, others = (each.colours + _UNKNOWN for each in (track, other))
+    return cast(Array, (own / (own + others))[index])
 
 
 def parted(here: Mask, tracks: list[Track], came: list[Array], index: Labels, moment: Moment) -> Labels:

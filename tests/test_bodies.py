@@ -288,3 +288,40 @@ def test_when_bodies_part_both_are_whole_again() -> None:
             stranger, kept = shown.each
             assert (out[stranger > 0.5] < 0.1).all(), step
             assert (out[kept > 0.9] > 0.9).all(), step
+
+
+def before(step: int) -> list[Person]:
+    """Somebody smaller walks past in front of who is kept."""
+    return [Person(128 + 4 * np.sin(step / 8)), Person(-30 + 3.6 * step, 0.6, GREEN)]
+
+
+def staying(step: int) -> list[Person]:
+    """Somebody smaller walks in front of who is kept, stands there for 2 s, and walks on."""
+    return [Person(128 + 4 * np.sin(step / 8)), Person(-30 + 3.6 * (min(step, 40) + max(0, step - 100)), 0.6, GREEN)]
+
+
+def larger(step: int) -> list[Person]:
+    """Somebody larger walks past in front, and hides who is kept for some frames."""
+    return [Person(128 + 4 * np.sin(step / 8), 0.8), Person(-50 + 4.5 * step, 1.2, GREEN)]
+
+
+@pytest.mark.parametrize(("scene", "steps"), [(before, 110), (staying, 170), (larger, 110)])
+def test_who_is_kept_is_whole_again_when_a_stranger_has_passed_in_front(scene: object, steps: int) -> None:
+    assert callable(scene)
+    motion, bodies, apart = Motion(), Bodies("nearest"), 0
+    for step in range(steps):
+        shown = picture(scene(step), pts=step)
+        out = bodies.step(motion.step(shown.frame), Small(shown.pha, WHOLE), shown.frame)
+        kept, stranger = (each > 0.9 for each in shown.each)
+        # Along the seam, which is some 80 pixels long, half a pixel is nobody's for sure.
+        assert (out[stranger] > 0.5).sum() <= max(0.05 * stranger.sum(), 8), step
+        apart = 0 if not kept.any() or _touch(*shown.each) else apart + 1
+        if apart > 15:  # frames, 0.5 s
+            assert (out[kept] > 0.9).all(), step
+            assert (out[stranger] < 0.1).all(), step
+    assert apart > 15
+
+
+def _touch(a: Array, b: Array) -> bool:
+    grown = cv2.dilate((a > 0.1).view(np.uint8), np.ones((7, 7), np.uint8))
+    return bool((grown & (b > 0.1)).any())

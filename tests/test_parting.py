@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from livematte.frame import Frame
 from livematte.motion import Moment
-from livematte.parting import Mask, Track, carried_by_itself, colours, histogram, parted
+from livematte.parting import Mask, Track, carried_by_itself, colours, histogram, parted, parts
 from tests.scenes import frame_of
 
 SIZE = (128, 96)
@@ -47,8 +47,8 @@ def test_each_moves_as_it_does_itself() -> None:
     now, index = moment(flow), colours(frame(0, 0), SIZE[::-1])
     assert now.sure is not None
     now.sure[:, 56:64] = 0  # what comes to light between them
-    for part, by in ((LEFT, -4), (RIGHT, 4)):
-        came = carried_by_itself(track(area(part), index), now) > 0.5
+    for part, by, other in ((LEFT, -4, RIGHT), (RIGHT, 4, LEFT)):
+        came = carried_by_itself(track(area(part), index), now, area(other)) > 0.5
         assert (came != np.roll(area(part), by, axis=1)).mean() < 0.01
 
 
@@ -57,9 +57,9 @@ def test_what_is_hidden_goes_on_at_the_bodys_pace() -> None:
     flow[..., 0] = -3
     body = track(area(LEFT), colours(frame(0, 0), SIZE[::-1]))
     for _ in range(10):  # it goes right, 3 pixels in 0.1 s
-        body.shape = carried_by_itself(body, moment(flow))
+        body.shape = carried_by_itself(body, moment(flow), area())
     body.visible, body.shape = area(), area(LEFT).astype(np.float32)
-    came = carried_by_itself(body, moment()) > 0.5
+    came = carried_by_itself(body, moment(), area()) > 0.5
     assert (came == np.roll(area(LEFT), 3, axis=1)).mean() > 0.99
 
 
@@ -82,6 +82,41 @@ def test_colours_tell_where_outlines_are_off() -> None:
     part = parted(area(LEFT, RIGHT), tracks, came, index, moment())
     assert (part[LEFT][:, :-2] == 1).mean() > 0.98
     assert (part[RIGHT][:, 2:] == 2).mean() > 0.98
+
+
+def test_who_is_behind_lives_on_there() -> None:
+    """A smaller stranger stands before the kept one, in other colours: the shape stays whole, and comes back when they go on."""
+    rgb = np.full((*SIZE[::-1], 3), 0.3, np.float32)
+    inner = (slice(40, 96), slice(40, 60))
+    index = colours(frame_of(rgb), SIZE[::-1])
+    kept = track(area(LEFT, RIGHT), index, kept=True)
+    rgb[inner] = 0.7
+    index = colours(frame_of(rgb), SIZE[::-1])
+    stranger = track(area(inner), index)
+    came = [kept.shape, stranger.shape]
+    (seen, shape), (other, _) = parts(area(LEFT, RIGHT), [kept, stranger], came, index, moment())
+    assert (shape[area(LEFT, RIGHT)] > 0.99).all()
+    assert other[inner][4:, 4:-4].all()  # its own corners are rounded
+    assert not (seen & other).any()
+    bare = colours(frame_of(np.full((*SIZE[::-1], 3), 0.3, np.float32)), SIZE[::-1])  # the stranger is gone, but said to be there
+    (seen, shape), (other, waiting) = parts(area(LEFT, RIGHT), [kept, stranger], came, bare, moment())
+    assert (seen == area(LEFT, RIGHT)).all()
+    assert not other.any()
+    assert (waiting[area(inner)] > 0.99).all()
+
+
+def test_a_scrap_that_a_stranger_left_goes_back() -> None:
+    """Skin of the kept one, that both have, and that the stranger took when passing."""
+    rgb = np.full((*SIZE[::-1], 3), 0.3, np.float32)
+    rgb[:, 60:] = 0.7
+    skin = (slice(40, 50), slice(30, 40))
+    rgb[skin] = rgb[20:30, 90:100] = (0.6, 0.4, 0.3)
+    index = colours(frame_of(rgb), SIZE[::-1])
+    kept, stranger = track(area(LEFT), index, kept=True), track(area(RIGHT), index)
+    came = [kept.shape, area(RIGHT, skin).astype(np.float32)]
+    (seen, _), (other, _) = parts(area(LEFT, RIGHT), [kept, stranger], came, index, moment())
+    assert seen[skin].all()
+    assert other[RIGHT][:, 3:].all()
 
 
 def test_every_format_has_colours() -> None:
