@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from livematte.engines import Engine, open_engine
 from livematte.frame import Frame, pixel_format
-from livematte.matting.canvas import Canvas, small_pha
+from livematte.matting.canvas import Canvas, SmallAlpha
 from livematte.matting.follow import CELL, GLANCE_EVERY, LOOK_EVERY, Cells, Follower, pixels
 from livematte.matting.recurrent import RecurrentMatter
 from livematte.matting.refine import refine
@@ -309,7 +309,7 @@ def test_someone_leaving_the_part_is_not_cut_off(engine: Engine) -> None:
 def test_small_alpha_is_that_of_the_coefficients() -> None:
     rng = np.random.default_rng(0)
     coef, src_sm = rng.normal(0, 1, (8, 6, 9)).astype(np.float32), rng.random((3, 6, 9), dtype=np.float32)
-    np.testing.assert_allclose(small_pha(coef, src_sm), np.clip(coef[3] * src_sm.mean(0) + coef[7], 0, 1), atol=1e-6)
+    np.testing.assert_allclose(SmallAlpha(coef, src_sm).pha, np.clip(coef[3] * src_sm.mean(0) + coef[7], 0, 1), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["yuv420p", "nv12", "yuv422p10le", "gbrp", "gray"])

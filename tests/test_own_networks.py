@@ -16,7 +16,7 @@ from scenes import frame_of, room_scene
 
 from livematte.engines.graphs import open_graph
 from livematte.errors import SettingsError, WeightsError
-from livematte.matting.canvas import small_pha
+from livematte.matting.canvas import SmallAlpha
 from livematte.matting.pictures.opened import open_own
 from livematte.matting.pictures.own import Recognised, recognise
 from livematte.matting.pictures.picture import OwnPlateEngine, PictureEngine
@@ -65,7 +65,7 @@ def test_a_picture_and_its_alpha(tmp_path: Path, shape: tuple[small.Side, ...]) 
     assert recognised.network.wish.size == ((96, 64) if 64 in shape else None)
     coef, rec = picture_engine(path).run(SRC, None)
     assert rec == ()
-    at_own_size = small_pha(coef, SRC)
+    at_own_size = SmallAlpha(coef, SRC).pha
     assert np.abs(at_own_size - sure(SRC.mean(0))).mean() < (0.02 if 64 in shape else 1e-4)  # of another size it is resampled twice
 
 
@@ -81,14 +81,14 @@ def test_sides_that_all_vary_are_told_by_the_name(tmp_path: Path) -> None:
 
 def test_logits_are_told_by_what_comes_out(tmp_path: Path) -> None:
     coef, _ = picture_engine(small.brightness(tmp_path / "net.onnx", logits=True)).run(SRC, None)
-    np.testing.assert_allclose(small_pha(coef, SRC), sure(1 / (1 + np.exp(-10 * (SRC.mean(0) - 0.5)))), atol=1e-3)
+    np.testing.assert_allclose(SmallAlpha(coef, SRC).pha, sure(1 / (1 + np.exp(-10 * (SRC.mean(0) - 0.5)))), atol=1e-3)
 
 
 def test_a_network_of_code_values(tmp_path: Path) -> None:
     path = small.of_bytes(tmp_path / "net.onnx")
     assert found(path).network.wish.dtype == "uint8"
     coef, _ = picture_engine(path).run(SRC, None)
-    np.testing.assert_allclose(small_pha(coef, SRC), sure(SRC[0]), atol=3e-3)  # half a code value, and the levels
+    np.testing.assert_allclose(SmallAlpha(coef, SRC).pha, sure(SRC[0]), atol=3e-3)  # half a code value, and the levels
 
 
 def test_of_several_outputs_alpha_is_told_by_its_name_else_the_first_with_one_channel(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_states_are_told_by_their_names_or_because_they_are_left(tmp_path: Path,
         assert (engine.recurrent, engine.parts) == (True, False)
         for share in (0.5, 0.75, 0.875):
             coef, rec = engine.run(SRC, rec)
-            np.testing.assert_allclose(small_pha(coef, SRC), sure(SRC.mean(0) * share), atol=1e-3)
+            np.testing.assert_allclose(SmallAlpha(coef, SRC).pha, sure(SRC.mean(0) * share), atol=1e-3)
 
 
 def test_states_in_another_order_than_their_outputs(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_the_released_rvm_graph_as_anybodys_network(rvm_path: Path) -> None:
         names = ["src", "r1i", "r2i", "r3i", "r4i", "downsample_ratio"]
         given = dict(zip(names, [src[None], *states, np.ones(1, np.float32)], strict=True))
         fgr, pha, *states = session.run(["fgr", "pha", "r1o", "r2o", "r3o", "r4o"], given)
-        np.testing.assert_allclose(small_pha(coef, src), sure(pha[0, 0]), atol=5e-3)
+        np.testing.assert_allclose(SmallAlpha(coef, src).pha, sure(pha[0, 0]), atol=5e-3)
         colour = src + coef[:3] * src + coef[4:7]
         np.testing.assert_allclose(colour, fgr[0], atol=5e-3)
     matter = RecurrentMatter(engine, detail=256)
@@ -226,7 +226,7 @@ def test_a_torchscript_network_with_a_state_that_may_be_left_out(tmp_path: Path)
     engine, rec = picture_engine(tmp_path / "net.pt"), None
     for share in (0.5, 0.75):
         coef, rec = engine.run(SRC, rec)
-        np.testing.assert_allclose(small_pha(coef, SRC), sure(SRC.mean(0) * share), atol=1e-4)
+        np.testing.assert_allclose(SmallAlpha(coef, SRC).pha, sure(SRC.mean(0) * share), atol=1e-4)
 
 
 class Difference(torch.nn.Module):
@@ -261,7 +261,7 @@ def test_an_input_that_nobody_knows_is_named_with_all_there_is(tmp_path: Path) -
     )
     beside(path, "[values]\nstrength = 0.5")
     coef, _ = picture_engine(path).run(SRC, None)
-    np.testing.assert_allclose(small_pha(coef, SRC), sure(SRC.mean(0) / 2), atol=1e-4)
+    np.testing.assert_allclose(SmallAlpha(coef, SRC).pha, sure(SRC.mean(0) / 2), atol=1e-4)
 
 
 def test_a_network_of_something_else(tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ def test_what_the_sidecar_says_of_the_picture(tmp_path: Path) -> None:
     wish = recognised.network.wish
     assert (wish.mean, wish.std, wish.order, wish.multiple, recognised.levels) == ((0.5,) * 3, (0.5,) * 3, "bgr", 32, (0.2, 0.8))
     coef, _ = picture_engine(path).run(SRC, None)
-    np.testing.assert_allclose(small_pha(coef, SRC), np.clip((1 / (1 + np.exp(1 - 2 * SRC.mean(0))) - 0.2) / 0.6, 0, 1), atol=1e-3)
+    np.testing.assert_allclose(SmallAlpha(coef, SRC).pha, np.clip((1 / (1 + np.exp(1 - 2 * SRC.mean(0))) - 0.2) / 0.6, 0, 1), atol=1e-3)
     beside(path, "mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]")
     assert found(path).network.wish.mean == (0.485, 0.456, 0.406)
 

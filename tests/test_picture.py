@@ -19,7 +19,7 @@ from livematte.engines import open_engine
 from livematte.engines.graphs import Port, open_graph
 from livematte.errors import EngineError, WeightsError
 from livematte.frame import Frame
-from livematte.matting.canvas import small_pha
+from livematte.matting.canvas import SmallAlpha
 from livematte.matting.coefficients import foreground, from_alpha
 from livematte.matting.pictures.network import Network, Ports, Wish, alpha_of
 from livematte.matting.pictures.opened import open_modnet
@@ -59,7 +59,7 @@ def test_alpha_that_is_0_or_1_stays_exactly_that_whatever_the_picture(src_sm: np
 )
 def test_what_went_in_comes_out_at_its_own_size(src_sm: np.ndarray, pha_sm: np.ndarray) -> None:
     coef = from_alpha(src_sm, pha_sm)
-    np.testing.assert_allclose(small_pha(coef, src_sm), pha_sm, atol=1e-4)  # A reaches 250: 1/2 over twice the root of its epsilon
+    np.testing.assert_allclose(SmallAlpha(coef, src_sm).pha, pha_sm, atol=1e-4)  # A reaches 250: 1/2 over twice the root of its epsilon
     assert np.isfinite(coef).all()
 
 
@@ -172,7 +172,7 @@ def test_an_engine_without_state(bright: PictureEngine) -> None:
     assert coef.shape == (8, 48, 64)
     np.testing.assert_array_equal(bright.run(src_sm, rec)[0], coef)
     wanted = np.clip((src_sm.mean(0) - 0.01) / 0.98, 0, 1)
-    np.testing.assert_allclose(small_pha(coef, src_sm), wanted, atol=1e-4)
+    np.testing.assert_allclose(SmallAlpha(coef, src_sm).pha, wanted, atol=1e-4)
     with pytest.raises(ValueError, match=r"wanted float32 \(3, h, w\)"):
         bright.run(src_sm[0], None)
 
@@ -253,7 +253,7 @@ def test_a_network_of_one_size_sees_every_picture_at_that(tmp_path: Path) -> Non
     src_sm = cv2.GaussianBlur(drawn_source((240, 160)).transpose(1, 2, 0), (0, 0), 6).transpose(2, 0, 1)
     coef, _ = engine.run(src_sm, None)
     assert coef.shape == (8, 160, 240)
-    np.testing.assert_allclose(small_pha(coef, src_sm), np.clip((src_sm.mean(0) - 0.01) / 0.98, 0, 1), atol=0.02)  # resampled twice
+    np.testing.assert_allclose(SmallAlpha(coef, src_sm).pha, np.clip((src_sm.mean(0) - 0.01) / 0.98, 0, 1), atol=0.02)  # resampled twice
     assert engine.usual_detail((1920, 1080)) == 512
 
 
@@ -265,7 +265,7 @@ def test_with_rvm_as_a_network_of_single_pictures_following_does_no_harm(rvm_pat
         recurrent, parts, channels_last, device, making = False, True, False, "cpu", False
 
         def run(self, src_sm: np.ndarray, rec: object | None) -> tuple[np.ndarray, object]:
-            return from_alpha(src_sm, small_pha(rvm.run(src_sm, None)[0], src_sm)), ()
+            return from_alpha(src_sm, SmallAlpha(rvm.run(src_sm, None)[0], src_sm).pha), ()
 
     off = []
     for follow in (True, False):
@@ -296,7 +296,7 @@ def test_modnet_runs_from_a_checkpoint_in_either_runtime(tmp_path: Path) -> None
         engine = open_modnet(path, device="cpu", precision="fp32", runtime=runtime, threads=1)
         coef, rec = engine.run(src_sm, None)
         assert rec == ()
-        phas.append(small_pha(coef, src_sm))
+        phas.append(SmallAlpha(coef, src_sm).pha)
         assert engine.usual_detail((1920, 1080)) == max(network_size((1920, 1080))) == 896
     assert phas[0].std() > 0
     np.testing.assert_allclose(phas[0], phas[1], atol=1e-4)

@@ -16,7 +16,7 @@ from scenes import frame_of, room_scene
 
 from livematte.engines.openvino_engine import load_library
 from livematte.errors import EngineError, SettingsError, WeightsError
-from livematte.matting.canvas import small_pha
+from livematte.matting.canvas import SmallAlpha
 from livematte.matting.pictures.opened import open_installed, open_own
 from livematte.matting.pictures.picture import PictureEngine
 from livematte.matting.pictures.segment import LABELS, LEVELS, Scores, chosen_classes, sigmoid
@@ -103,12 +103,12 @@ def test_a_file_with_scores_is_told_by_its_channels(tmp_path: Path, probabilitie
     powers = np.exp(8 * SRC[0])
     share = powers / (powers + np.exp(4) + 19)
     assert 0.2 < share.mean() < 0.8
-    np.testing.assert_allclose(small_pha(coef, SRC), stretched(share), atol=1e-3)
+    np.testing.assert_allclose(SmallAlpha(coef, SRC).pha, stretched(share), atol=1e-3)
 
 
 def test_another_class_of_the_same_file(tmp_path: Path) -> None:
     path = small.classes(tmp_path / "net.onnx")
-    person, none = (small_pha(opened(path, wanted).run(SRC, None)[0], SRC) for wanted in ("person", "background"))
+    person, none = (SmallAlpha(opened(path, wanted).run(SRC, None)[0], SRC).pha for wanted in ("person", "background"))
     assert np.abs(person - none).mean() > 0.3
     with pytest.raises(SettingsError, match="--class unicorn: there is none of that name"):
         opened(path, "unicorn")
@@ -224,14 +224,14 @@ def test_a_network_of_torchvision(packages: list[dict[str, Any]], tmp_path: Path
     mean, std = (np.float32(values).reshape(3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     with torch.inference_mode():
         share = net(torch.from_numpy((SRC - mean) / std)[None]).softmax(1)[0, 15].numpy()
-    np.testing.assert_allclose(small_pha(coef, SRC), stretched(share), atol=1e-3)
+    np.testing.assert_allclose(SmallAlpha(coef, SRC).pha, stretched(share), atol=1e-3)
 
 
 def test_a_network_of_segmentation_models_pytorch(packages: list[dict[str, Any]], tmp_path: Path) -> None:
     torch.manual_seed(1)
     one = installed("smp:unet:resnet34", saved(tmp_path / "one.pth", Small("segmentation_head", 1)), "1")
     assert packages == [{"name": "unet", "encoder_name": "resnet34", "encoder_weights": None, "classes": 1}]
-    assert small_pha(one.run(SRC, None)[0], SRC).std() > 0
+    assert SmallAlpha(one.run(SRC, None)[0], SRC).pha.std() > 0
     four = saved(tmp_path / "four.pth", Small("segmentation_head", 4))
     assert installed("smp:unet:resnet34", four, "1").run(SRC, None)[0].shape == (8, 32, 48)
     with pytest.raises(SettingsError, match="the names of the network's 4 classes are not known"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from functools import cached_property
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -17,29 +18,55 @@ Array = NDArray[np.float32]
 Pixels = tuple[int, int, int, int]  # left, top, right, bottom
 
 
-class Look(NamedTuple):
+class SmallAlpha:
+    """Alpha at the network's size, worked out once, by the thread that first asks. coef, src_sm: as of Look."""
+
+    def __init__(self, coef: Any, src_sm: Array) -> None:
+        self._coef, self._src_sm = coef, src_sm
+
+    @cached_property
+    def line(self) -> Array:
+        """A and b, (2, h, w) float32, in memory. Of coefficients on a card it waits for them, in the thread that ran the network."""
+        if isinstance(self._coef, np.ndarray):
+            return self._coef[3::4]
+        from livematte.engines.transfers import download  # torch, which a CUDA engine has loaded by now
+
+        return np.stack(download([self._coef[3], self._coef[7]]))
+
+    @cached_property
+    def grey(self) -> Array:
+        """The mean of R, G and B, (h, w)."""
+        return np.asarray(cv2.transform(np.ascontiguousarray(self._src_sm.transpose(1, 2, 0)), _MEAN))
+
+    @cached_property
+    def raw(self) -> Array:
+        """Beyond 0 and 1 too, (h, w)."""
+        raw = self.line[0] * self.grey
+        raw += self.line[1]
+        return raw
+
+    @cached_property
+    def pha(self) -> Array:
+        """(h, w) float32 in [0, 1]."""
+        return np.clip(self.raw, 0, 1)
+
+
+class Look:
     """At these cells of a frame. coef: (8, h, w) float32, on a graphics card a tensor; src_sm: the picture that they are of, (3, h, w);
     rec: the cells' next state, None where coefficients of before serve again."""
 
-    cells: Cells
-    seconds: float
-    coef: Any
-    src_sm: Array
-    rec: Any
+    def __init__(self, cells: Cells, seconds: float, coef: Any, src_sm: Array, rec: Any) -> None:
+        self.cells, self.seconds, self.coef, self.src_sm, self.rec = cells, seconds, coef, src_sm, rec
+        self.alpha = SmallAlpha(coef, src_sm)
 
     @property
     def ran(self) -> bool:
         return self.rec is not None
 
     @property
-    def alpha_sm(self) -> Array:
-        """A and b of alpha, (2, h, w), here in memory. Of coefficients on a card it waits for them, in the thread that ran the network."""
-        return small_alpha(self.coef)
-
-    @property
     def pha_sm(self) -> Array:
         """Alpha at the network's size, (h, w) float32 in [0, 1]."""
-        return small_pha(self.coef, self.src_sm)
+        return self.alpha.pha
 
 
 class Canvas:
@@ -168,26 +195,6 @@ def _snapped(side: float, limit: int) -> int:
 def on_card(engine: Engine) -> bool:
     """Whether coefficients and mattes stay on a graphics card."""
     return engine.device.startswith("cuda") and hasattr(engine, "run_on_device")
-
-
-def small_alpha(coef: Any) -> Array:
-    """A and b of alpha, (2, h, w) float32. Of coefficients on a card it waits for them."""
-    if isinstance(coef, np.ndarray):
-        return coef[3::4]
-    from livematte.engines.transfers import download  # torch, which a CUDA engine has loaded by now
-
-    return np.stack(download([coef[3], coef[7]]))
-
-
-def grey_of(src_sm: Array) -> Array:
-    """The mean of R, G and B, (h, w)."""
-    return np.asarray(cv2.transform(np.ascontiguousarray(src_sm.transpose(1, 2, 0)), _MEAN))
-
-
-def small_pha(coef: Any, src_sm: Array) -> Array:
-    """Alpha at the network's size, (h, w) float32 in [0, 1]. Of coefficients on a card it waits for them."""
-    slope, offset = small_alpha(coef)
-    return np.clip(slope * grey_of(src_sm) + offset, 0, 1)
 
 
 _MEAN = np.full((1, 3), 1 / 3, np.float32)

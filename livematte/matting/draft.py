@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from livematte.errors import EngineError
 from livematte.frame import Frame, Later, Matte
-from livematte.matting.canvas import Look, Pixels, grey_of
+from livematte.matting.canvas import Look, Pixels
 
 Array = NDArray[np.float32]
 
@@ -38,32 +38,25 @@ class Draft(Later):
 
     EngineError where the coefficients of alpha are no numbers: what is infinite would be an alpha of 1 all over."""
 
-    __slots__ = ("_alpha", "_box", "_grey", "_raw", "_refine", "_small", "_src_sm")
+    __slots__ = ("_alpha", "_box", "_refine")
 
     def __init__(self, frame: Frame, look: Look, region: Pixels | None, make: Callable[[Array | None], Matte]) -> None:
         super().__init__(lambda: make(None))
-        self._alpha, self._src_sm, self._refine = look.alpha_sm, look.src_sm, make  # the look's state is not kept along
-        if not np.isfinite(self._alpha).all():
-            raise EngineError("the network gives numbers that are none (NaN or infinite); try --precision fp32")
+        self._alpha, self._refine = look.alpha, make  # the look's state is not kept along
         self._box = region or (0, 0, *frame.size)
-        self._small: Small | None = None
+        if not np.isfinite(self._alpha.line).all():
+            raise EngineError("the network gives numbers that are none (NaN or infinite); try --precision fp32")
 
     @property
     def small(self) -> Small:
         """At the network's size."""
-        if self._small is None:
-            self._grey = grey_of(self._src_sm)
-            self._raw = self._alpha[0] * self._grey
-            self._raw += self._alpha[1]
-            self._small = Small(np.clip(self._raw, 0, 1), self._box)
-        return self._small
+        return Small(self._alpha.pha, self._box)
 
     def changed(self, pha: Array) -> Matte:
         """The matte whose small alpha is `pha`. Where that is what it was, nothing changes, bit for bit."""
-        was = self.small.pha
-        where = np.flatnonzero(pha != was)  # some tenth of all
-        pha, was, raw, grey = (each.ravel()[where] for each in (pha, was, self._raw, self._grey))
-        alpha = self._alpha.copy()
+        where = np.flatnonzero(pha != self._alpha.pha)  # some tenth of all
+        pha, was, raw, grey = (each.ravel()[where] for each in (pha, self._alpha.pha, self._alpha.raw, self._alpha.grey))
+        alpha = self._alpha.line.copy()
         slopes, offsets = alpha.reshape(2, -1)
         # Where alpha was beyond 0 or 1 the picture's detail did not show, and the slope there is no measure of it.
         slope = _DETAIL * slopes[where] * ((raw == was) & (pha > 0) & (pha < 1))
