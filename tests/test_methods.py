@@ -162,7 +162,7 @@ def test_a_keyed_clip_with_one_frame_delay_says_how_it_was_made(tmp_path: Path, 
         assert mad(frame.pha[None], each.pha[None]) < 10
     told = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert (told["model"], told["device"], told["engine"]) == ("key", "cpu", "livematte on cpu, green")
-    assert "smooth" in told["stages"]
+    assert "ofd" in told["stages"]
 
 
 def test_asking_for_despill_takes_the_light_off_all_of_the_person(tmp_path: Path, capsys: Any) -> None:
